@@ -1,0 +1,12 @@
+/**
+ * Every command there is, in the order help lists them. Definitions are cheap to import; the code behind a command is
+ * loaded by its `load`.
+ */
+
+import type { Command, CommandGroup } from "./command.ts";
+import { versionCommand } from "./version.ts";
+
+/** Words that select among several commands; a group comes before the groups within it. */
+export const COMMAND_GROUPS: readonly CommandGroup[] = [];
+
+export const COMMANDS: readonly Command[] = [versionCommand];
