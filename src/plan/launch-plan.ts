@@ -44,6 +44,8 @@ export type LaunchEvent =
   | { readonly event: "started"; readonly pid: number }
   /** The container ended: wait(2) status split into exit code or signal number. */
   | { readonly event: "exited"; readonly exitCode: number | null; readonly signal: number | null }
+  /** A `reportCounter` found its counter above zero. `index`: of that operation in the monitor's list. */
+  | { readonly event: "counter"; readonly index: number; readonly value: bigint }
   /** An `attempt` fell back to its alternative. */
   | ({ readonly event: "fallback" } & OperationFailure)
   /** The launch failed; nothing runs any more. */

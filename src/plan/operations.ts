@@ -68,9 +68,10 @@ export const MONITOR_OPERATIONS = {
    */
   clone: { code: 1, fields: { flags: "u64", cgroup: "string" } },
   /**
-   * Fork the janitor: a process in a session of its own that holds the container's pidfd and waits for the monitor's
-   * death. If the monitor is killed it kills the container, restores the terminal and runs the clean-up list.
-   * After `clone`, before anything that leaves a trace.
+   * Fork the janitor: a process in a session of its own that holds the container's pidfd (sent to it by `clone` when it
+   * was forked earlier) and waits for the monitor's death. If the monitor is killed it kills the container, restores the
+   * terminal and runs the clean-up list. Before anything that leaves a trace, and so before `clone` when the container is
+   * born in a cgroup made for it.
    */
   spawnJanitor: { code: 2, fields: {} },
   /** Write `contents` to /proc/<container>/`name` in one write(2): uid_map, gid_map, setgroups, oom_score_adj. */
@@ -126,8 +127,23 @@ export const MONITOR_OPERATIONS = {
    * fine.
    */
   removeHostTree: { code: 15, fields: { path: "string" } },
-  /** rmdir(2), repeated while a cgroup is still draining (EBUSY), up to `timeoutMs`; missing is fine. */
+  /**
+   * Remove a cgroup and those below it, deepest first: rmdir(2), repeated while one is still draining (EBUSY), up to
+   * `timeoutMs` in all; missing is fine.
+   */
   removeCgroup: { code: 16, fields: { path: "string", timeoutMs: "u32" } },
+  /**
+   * SIGKILL every process in the cgroup at `path` and below: write 1 to cgroup.kill. Where that file is missing (v1, or
+   * v2 before Linux 5.14), signal the processes of each cgroup.procs until none is new, with the v1 cgroup `freezer`
+   * ("" for none) FROZEN meanwhile and THAWED afterwards, so that no fork outruns the signals. A missing path is fine.
+   */
+  killCgroup: { code: 17, fields: { path: "string", freezer: "string" } },
+  /**
+   * Read the kernel file of `<key> <number>` lines at `path` (memory.events, memory.oom_control). When the number of
+   * `key` is not 0, write it to `recordFile` (as `writeHostFile` with `replace` 1; "" for none), report a `counter` event and write
+   * `pycri: <message>` and a newline to stderr. A missing file or key is fine. After `supervise`.
+   */
+  reportCounter: { code: 18, fields: { path: "string", key: "string", message: "string", recordFile: "string" } },
 } as const;
 
 /** Operations of the container half, in the order its phases usually come. */
