@@ -3,7 +3,8 @@
  * whenever the fast parser (`parse-arguments.ts`) has answered `null`.
  */
 
-import { Argument, Command as Program, CommanderError, Help, Option } from "commander";
+import type { Help } from "commander";
+import { Argument, Command as Program, CommanderError, Option } from "commander";
 import type { Command, CommandGroup, Invocation, OperandDefinition, OptionDefinition, OptionValue } from "./command.ts";
 import { writeMessage, writeOutput } from "./output.ts";
 import { recordOption, SWITCH_WORDS } from "./parse-arguments.ts";
@@ -40,7 +41,11 @@ export function parseWithCommander(
 }
 
 /** The text of `pycri --help` or `pycri COMMAND --help`. */
-export function helpText(commands: readonly Command[], groups: readonly CommandGroup[], path: readonly string[]): string {
+export function helpText(
+  commands: readonly Command[],
+  groups: readonly CommandGroup[],
+  path: readonly string[],
+): string {
   let program: Program | undefined = buildProgram(commands, groups, () => {});
   for (const word of path) program = program?.commands.find((candidate) => candidate.name() === word);
   if (program === undefined) return "";
@@ -191,7 +196,10 @@ function optionTerm(this: Help, option: Option): string {
 
 /** commander's "error: unknown option '--x'\n(Did you mean --y?)" in pycri's form. */
 function usageError(program: Program, text: string): string {
-  const [message = "", ...rest] = text.trim().replace(/^error: /, "").split("\n");
+  const [message = "", ...rest] = text
+    .trim()
+    .replace(/^error: /, "")
+    .split("\n");
   const suggestion = rest.join(" ").replace(/^\(|\)$/g, "");
   const words: string[] = [];
   for (let at: Program | null = program; at !== null; at = at.parent) words.unshift(at.name());

@@ -1,0 +1,123 @@
+/**
+ * Lint rules, and the import boundaries of `src/` (docs/ARCHITECTURE.md): a table says what each folder may import, the
+ * restricted-import rules are made from it. `test/lint` plants forbidden imports to prove that the linter objects.
+ */
+
+/** Folders that compute and touch nothing: no Node built-in, nothing from an effectful folder. */
+const PURE = {
+  schema: [],
+  oci: ["schema"],
+  seccomp: [],
+  profile: ["schema", "oci", "seccomp"],
+  plan: ["schema", "oci", "seccomp", "profile"],
+};
+
+const pure = Object.keys(PURE);
+const services = ["executor", "image", "network", "cgroup", "store", "host"];
+
+/** Every folder of `src/` with the folders it may import besides itself and `errors.ts`. */
+export const MAY_IMPORT = {
+  ...PURE,
+  sys: [],
+  ...Object.fromEntries(services.map((folder) => [folder, ["sys", ...pure]])),
+  engine: [...services, "sys", ...pure],
+  cli: ["engine", ...services, "sys", ...pure],
+  studio: ["engine", ...services, "sys", ...pure],
+};
+
+/** Where each outside package enters. */
+const PACKAGE_HOME = {
+  koffi: "sys",
+  ajv: "schema",
+  commander: "cli",
+  "tar-stream": "image",
+};
+
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
+
+/** Restrictions for the files of one folder; `effects` lifts the ban on Node built-ins. */
+function restrictedImports(folder, { effects = !pure.includes(folder) } = {}) {
+  const allowed = MAY_IMPORT[folder];
+  const patterns = [];
+  const forbidden = Object.keys(MAY_IMPORT).filter((other) => other !== folder && !allowed.includes(other));
+  if (forbidden.length > 0) {
+    patterns.push({
+      regex: `^(?:\\.{1,2}/)+(?:src/)?(?:${forbidden.join("|")})/`,
+      message: `Imports point downwards: src/${folder} may import ${["errors.ts", ...allowed].join(", ")} only.`,
+    });
+  }
+  if (!effects) {
+    patterns.push({
+      regex: "^node:",
+      message: `src/${folder} is pure: it computes from its arguments and needs no Node built-in. Pass the facts in.`,
+    });
+  }
+  for (const [name, home] of Object.entries(PACKAGE_HOME)) {
+    if (home === folder) continue;
+    patterns.push({
+      regex: `^${escape(name)}(?:/|$)`,
+      message: `Only src/${home} imports ${name}, so that it can be replaced in one place.`,
+    });
+  }
+  patterns.push({
+    regex: "^@bytecodealliance/",
+    message: "jco is a build-time tool; the component it transpiled is loaded by src/seccomp/compile.ts.",
+  });
+  return ["error", { patterns, paths: folder === "cli" || folder === "host" ? [] : [ENVIRONMENT_IMPORT] }];
+}
+
+const ENVIRONMENT = "The environment is read in src/cli and src/host only; pass the value in.";
+const ENVIRONMENT_IMPORT = { name: "node:process", importNames: ["env"], message: ENVIRONMENT };
+
+/** jco's output, wherever below `build/` or `dist/` it lies. */
+const COMPONENT = {
+  regex: "(?:^|/)(?:build|dist|generated)/(?:[^/]+/)*component/|(?:^|/)component/[^/]+\\.js$",
+  message: "Only src/seccomp/compile.ts loads the compiler component.",
+};
+
+function boundary(folder) {
+  const [severity, options] = restrictedImports(folder);
+  return {
+    files: [`src/${folder}/**/*.ts`],
+    rules: { "no-restricted-imports": [severity, { ...options, patterns: [...options.patterns, COMPONENT] }] },
+  };
+}
+
+export default {
+  plugins: ["typescript", "unicorn", "oxc", "import", "node", "promise"],
+  categories: { correctness: "error", suspicious: "error" },
+  ignorePatterns: ["build/**", "dist/**", "**/generated/**", "wasm/assembly/**"],
+  rules: {
+    eqeqeq: "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    "typescript/consistent-type-imports": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-non-null-assertion": "error",
+    "import/no-cycle": "error",
+    "node/no-path-concat": "error",
+    // A message may name the action before it quotes the value; shadowing in small closures hides nothing.
+    "no-shadow": "off",
+    // Sequential by intent: operations of a launch have an order.
+    "no-await-in-loop": "off",
+    "import/no-unassigned-import": "off",
+  },
+  overrides: [
+    {
+      files: ["src/**/*.ts"],
+      rules: {
+        "no-console": ["error"],
+        "no-restricted-properties": ["error", { object: "process", property: "env", message: ENVIRONMENT }],
+      },
+    },
+    ...Object.keys(MAY_IMPORT).map(boundary),
+    {
+      files: ["src/seccomp/compile.ts"],
+      rules: { "no-restricted-imports": restrictedImports("seccomp", { effects: true }) },
+    },
+    {
+      files: ["src/cli/**/*.ts", "src/host/**/*.ts"],
+      rules: { "no-restricted-properties": "off" },
+    },
+  ],
+};
