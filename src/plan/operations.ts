@@ -7,8 +7,8 @@
  * operations in order and decides nothing: an operation succeeds, or the launch fails with a record of the operation,
  * the errno and the path (see `LaunchEvent` in `launch-plan.ts`).
  *
- * Paths name one of three places. `host`: an absolute path in the caller's view. `stage`: an absolute path in the
- * private tmpfs that `enterStage` makes and pivots into. `root`: a path inside the container's root filesystem,
+ * Paths name one of three places. `host`: an absolute path in the caller's view. `stage`: a path in the private
+ * tmpfs that `enterStage` mounts, resolved beneath it from then on, before and after `pivotStage`. `root`: a path inside the container's root filesystem,
  * resolved with openat2(2) RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, so no symlink in it leads outside.
  *
  * Mounts travel as descriptors: `openTree` and `mount` with `slot` park a detached mount (open_tree(2), fsmount(2)) in
@@ -42,8 +42,15 @@ interface OperationDefinition {
 /** Where a path is resolved (field `anchor`). */
 export const ANCHOR = { stage: 0, root: 1 } as const;
 
-/** What `attach` and `makeFile` create when the target is missing (field `create`). */
-export const CREATE = { nothing: 0, directory: 1, file: 2 } as const;
+/** What `attach` does when the target is missing (field `create`). */
+export const CREATE = {
+  /** Fail with ENOENT. */
+  nothing: 0,
+  /** Make an empty directory or file, whichever the mount's root is; missing parents 0755. */
+  matching: 1,
+  /** Succeed without effect. */
+  skip: 2,
+} as const;
 
 /** `supervise.flags`. */
 export const SUPERVISE = {
@@ -151,7 +158,8 @@ export const CONTAINER_OPERATIONS = {
   // Control.
   /**
    * Run the next `first` operations; when one of them fails, undo nothing, report a `fallback` event and run the
-   * `otherwise` operations after them; when all succeed, skip those. Not nested.
+   * `otherwise` operations after them; when all succeed, skip those. Either part may hold further attempts, four deep
+   * at most; a part's length counts theirs.
    */
   attempt: { code: 64, fields: { first: "u32", otherwise: "u32" } },
   /** Write `pycri: warning: <message>` and a newline to stderr. */
@@ -161,8 +169,9 @@ export const CONTAINER_OPERATIONS = {
   /** prctl(PR_SET_DUMPABLE). After the id maps are written, and again after each credential change. */
   setDumpable: { code: 67, fields: { value: "u32" } },
   /**
-   * Ask the monitor to run a host program as the caller, joined to the container's user and mount namespaces (fusermount
-   * helpers, cp). Waits for its exit; non-zero fails with EIO and its stderr as detail. Before `pivotStage`.
+   * Ask the monitor to run a host program joined to the container's user and mount namespaces (fuse-overlayfs, cp), with
+   * the user and group that the container half has at this point and the stage as its working directory. Waits for its
+   * exit; non-zero fails with EIO and its stderr as detail. After `enterStage`, before `pivotStage`.
    */
   requestProgram: { code: 68, fields: { path: "string", arguments: "strings" } },
 
@@ -191,11 +200,12 @@ export const CONTAINER_OPERATIONS = {
    */
   openTree: { code: 78, fields: { slot: "u32", path: "string", recursive: "u32" } },
   /**
-   * Mount a tmpfs on the host directory `path` (0755, `options` for the tmpfs), create its directory `old`, and chdir to
-   * it. The host's view is still in place, so that `requestProgram` works.
+   * Mount a tmpfs on the host directory `path` (0755, `options` for the tmpfs) and chdir to it. Creates nothing in it: the
+   * caller's own ids may be unmapped (EOVERFLOW) until `setUser`. The host's view is still in place, so that
+   * `requestProgram` works.
    */
   enterStage: { code: 79, fields: { path: "string", options: "strings" } },
-  /** pivot_root(2) into the stage with the host's root at /old. From here on stage paths are absolute. */
+  /** pivot_root(2) into the stage, making its directory `old` for the host's root, and chdir("/"). */
   pivotStage: { code: 80, fields: {} },
   /** mkdir -p. With `anchor` root, missing parents are made 0755 inside the root. An existing directory is fine. */
   makeDirectory: { code: 81, fields: { anchor: "u32", path: "string", mode: "u32" } },
@@ -205,8 +215,8 @@ export const CONTAINER_OPERATIONS = {
   makeSymlink: { code: 83, fields: { anchor: "u32", path: "string", target: "string" } },
   /**
    * Mount a new instance of `type` into `slot`: fsopen(2), one fsconfig(2) per option ("key=value" or "key"),
-   * fsmount(2). `source`: the "source" parameter or "". `attributes`: MOUNT_ATTR_*. The kernel's own message goes into
-   * the failure detail.
+   * fsmount(2). `source`: the "source" parameter or "". `attributes`: MOUNT_ATTR_*. Relative paths in options count from
+   * the stage. The kernel's own message goes into the failure detail.
    */
   mount: {
     code: 84,
@@ -214,8 +224,8 @@ export const CONTAINER_OPERATIONS = {
   },
   /**
    * Set attributes on the mount in `slot` (mount_setattr(2): `set` and `clear` MOUNT_ATTR_*, `propagation` MS_* or 0,
-   * recursively with `recursive` 1), then move it onto `target`. `create`: `CREATE`. A target created or found must be a
-   * directory exactly when the mount's root is one. The slot stays usable for `setMountAttributes`.
+   * recursively with `recursive` 1), then move it onto `target`. `create`: `CREATE`. A target found must be a directory
+   * exactly when the mount's root is one (ENOTDIR).
    */
   attach: {
     code: 85,
@@ -321,8 +331,8 @@ export const CONTAINER_OPERATIONS = {
   closeDescriptors: { code: 115, fields: { first: "u32" } },
   /**
    * Fork the command off; this process stays as PID 1: it closes its descriptors, loads `program` (a seccomp filter, may
-   * be empty) on itself, forwards signals to the command and reaps until the command ends, then exits with its status.
-   * The list goes on in the child. After `setCapabilities`.
+   * be empty) on itself, keeps no capability but CAP_KILL, forwards signals to the command and reaps until the command
+   * ends, then exits with its status. The list goes on in the child. After `setCapabilities`.
    */
   forkInit: { code: 116, fields: { seccompFlags: "u32", program: "bytes" } },
   /** seccomp(2) SECCOMP_SET_MODE_FILTER: `program` is an array of struct sock_filter. */
