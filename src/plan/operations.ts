@@ -18,9 +18,22 @@
 
 /**
  * Kinds of operation fields. `string` is UTF-8 without NUL, `strings` a list of them; `u32s` a list of numbers; `bytes`
- * is opaque. Byte layout: `encode.ts`.
+ * is opaque. `flag` (0 or 1), `slot` (below `SLOT_LIMIT`), `anchor` and `create` are small numbers whose range the helper
+ * checks before it runs anything. Byte layout: `encode.ts`.
  */
-export type FieldType = "u32" | "i32" | "u64" | "i64" | "string" | "strings" | "u32s" | "bytes";
+export type FieldType =
+  | "u32"
+  | "i32"
+  | "u64"
+  | "i64"
+  | "flag"
+  | "slot"
+  | "anchor"
+  | "create"
+  | "string"
+  | "strings"
+  | "u32s"
+  | "bytes";
 
 /** What each field type is in TypeScript. */
 interface FieldValue {
@@ -28,16 +41,23 @@ interface FieldValue {
   readonly i32: number;
   readonly u64: bigint;
   readonly i64: bigint;
+  readonly flag: number;
+  readonly slot: number;
+  readonly anchor: number;
+  readonly create: number;
   readonly string: string;
   readonly strings: readonly string[];
   readonly u32s: readonly number[];
   readonly bytes: Uint8Array;
 }
 
-interface OperationDefinition {
+export interface OperationDefinition {
   readonly code: number;
   readonly fields: { readonly [name: string]: FieldType };
 }
+
+/** Slots are numbered from 0; a plan may use the same one again, which closes what it held. */
+export const SLOT_LIMIT = 512;
 
 /** Where a path is resolved (field `anchor`). */
 export const ANCHOR = { stage: 0, root: 1 } as const;
@@ -96,14 +116,14 @@ export const MONITOR_OPERATIONS = {
    * (mount_setattr(2) MOUNT_ATTR_IDMAP), and pass it to the container half with `release`. Needs privilege over the
    * file system's own user namespace. After `writeChildProc` or `runIdMapTools`. `recursive`: 0 or 1.
    */
-  openTreeIdmapped: { code: 5, fields: { slot: "u32", path: "string", recursive: "u32" } },
+  openTreeIdmapped: { code: 5, fields: { slot: "slot", path: "string", recursive: "flag" } },
   /** mkdir(2) one directory on the host. An existing one is an error unless `mayExist` is 1. */
-  makeHostDirectory: { code: 6, fields: { path: "string", mode: "u32", mayExist: "u32" } },
+  makeHostDirectory: { code: 6, fields: { path: "string", mode: "u32", mayExist: "flag" } },
   /**
    * Write a file on the host: O_CREAT|O_EXCL|O_NOFOLLOW with `replace` 0; with 1 through a temporary sibling and
    * rename(2).
    */
-  writeHostFile: { code: 7, fields: { path: "string", mode: "u32", contents: "bytes", replace: "u32" } },
+  writeHostFile: { code: 7, fields: { path: "string", mode: "u32", contents: "bytes", replace: "flag" } },
   /** symlink(2) on the host; EEXIST fails. */
   makeHostSymlink: { code: 8, fields: { path: "string", target: "string" } },
   /** Write to an existing kernel file (cgroupfs, /proc/sys): O_WRONLY, one write(2). */
@@ -198,7 +218,7 @@ export const CONTAINER_OPERATIONS = {
    * Park in `slot` a detached clone (open_tree(2) OPEN_TREE_CLONE) of the host's mount at `path`. `recursive`: 0 or 1.
    * Before `enterStage`.
    */
-  openTree: { code: 78, fields: { slot: "u32", path: "string", recursive: "u32" } },
+  openTree: { code: 78, fields: { slot: "slot", path: "string", recursive: "flag" } },
   /**
    * Mount a tmpfs on the host directory `path` (0755, `options` for the tmpfs) and chdir to it. Creates nothing in it: the
    * caller's own ids may be unmapped (EOVERFLOW) until `setUser`. The host's view is still in place, so that
@@ -208,11 +228,11 @@ export const CONTAINER_OPERATIONS = {
   /** pivot_root(2) into the stage, making its directory `old` for the host's root, and chdir("/"). */
   pivotStage: { code: 80, fields: {} },
   /** mkdir -p. With `anchor` root, missing parents are made 0755 inside the root. An existing directory is fine. */
-  makeDirectory: { code: 81, fields: { anchor: "u32", path: "string", mode: "u32" } },
+  makeDirectory: { code: 81, fields: { anchor: "anchor", path: "string", mode: "u32" } },
   /** An empty file unless one exists; parents as `makeDirectory`. */
-  makeFile: { code: 82, fields: { anchor: "u32", path: "string", mode: "u32" } },
+  makeFile: { code: 82, fields: { anchor: "anchor", path: "string", mode: "u32" } },
   /** symlink(2); an existing entry is left alone. */
-  makeSymlink: { code: 83, fields: { anchor: "u32", path: "string", target: "string" } },
+  makeSymlink: { code: 83, fields: { anchor: "anchor", path: "string", target: "string" } },
   /**
    * Mount a new instance of `type` into `slot`: fsopen(2), one fsconfig(2) per option ("key=value" or "key"),
    * fsmount(2). `source`: the "source" parameter or "". `attributes`: MOUNT_ATTR_*. Relative paths in options count from
@@ -220,7 +240,7 @@ export const CONTAINER_OPERATIONS = {
    */
   mount: {
     code: 84,
-    fields: { slot: "u32", type: "string", source: "string", options: "strings", attributes: "u64" },
+    fields: { slot: "slot", type: "string", source: "string", options: "strings", attributes: "u64" },
   },
   /**
    * Set attributes on the mount in `slot` (mount_setattr(2): `set` and `clear` MOUNT_ATTR_*, `propagation` MS_* or 0,
@@ -230,26 +250,26 @@ export const CONTAINER_OPERATIONS = {
   attach: {
     code: 85,
     fields: {
-      slot: "u32",
-      anchor: "u32",
+      slot: "slot",
+      anchor: "anchor",
       target: "string",
-      create: "u32",
+      create: "create",
       set: "u64",
       clear: "u64",
       propagation: "u64",
-      recursive: "u32",
+      recursive: "flag",
     },
   },
   /** mount_setattr(2) on the mount at a path. */
   setMountAttributes: {
     code: 86,
     fields: {
-      anchor: "u32",
+      anchor: "anchor",
       path: "string",
       set: "u64",
       clear: "u64",
       propagation: "u64",
-      recursive: "u32",
+      recursive: "flag",
     },
   },
   /** Make the stage directory or mount at `path` the root that `root` paths are resolved in. */
@@ -258,7 +278,7 @@ export const CONTAINER_OPERATIONS = {
    * Hide a path of the root: an empty read-only tmpfs over a directory, /dev/null over anything else. A missing path is
    * fine. `nullSlot`: a slot that holds the host's /dev/null (cloned anew for each use).
    */
-  maskPath: { code: 88, fields: { path: "string", nullSlot: "u32" } },
+  maskPath: { code: 88, fields: { path: "string", nullSlot: "slot" } },
   /** Bind a path of the root onto itself, recursively read-only. A missing path is fine. */
   readOnlyPath: { code: 89, fields: { path: "string" } },
   /** pivot_root(2) into the root of `openRoot`, detach everything of the stage and the host, chdir("/"). */
@@ -272,7 +292,7 @@ export const CONTAINER_OPERATIONS = {
    * terminal and descriptors 0–2 (owned by `uid`), and bind it over /dev/console when `console` is 1. After
    * `newSession`.
    */
-  openTerminal: { code: 92, fields: { uid: "u32", rows: "u32", columns: "u32", console: "u32" } },
+  openTerminal: { code: 92, fields: { uid: "u32", rows: "u32", columns: "u32", console: "flag" } },
   /** Replace descriptor `descriptor` with the container's /dev/null. */
   redirectNull: { code: 93, fields: { descriptor: "u32" } },
   setRlimit: { code: 94, fields: { resource: "u32", soft: "u64", hard: "u64" } },
