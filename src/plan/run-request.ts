@@ -129,6 +129,11 @@ export interface SecurityRequest {
 
 /** Cgroup limits in the units of the OCI Spec's `linux.resources`; absent means unlimited. */
 export interface ResourceRequest {
+  /**
+   * Parts of what the caller's own cgroup and the host allow, above 0 to 100; `resolvePercentages` replaces them by
+   * `memory`, `cpuQuota` with `cpuPeriod`, and `pidsLimit` before planning.
+   */
+  readonly percent?: { readonly memory?: number; readonly cpus?: number; readonly pids?: number };
   /** Bytes; −1 is unlimited. */
   readonly memory?: number;
   /** Bytes, memory plus swap as Docker counts; −1 is unlimited. */
