@@ -82,7 +82,9 @@ export function undercutLimits(resources: LinuxResources, levels: readonly Allow
   if (quota !== undefined && quota >= 1) {
     const asked = bandwidthCpus(resolveBandwidth(resources.cpu ?? {}));
     if (asked > cpus.value) {
-      sentences.push(`the limit of ${round(asked)} CPUs is above the ${round(cpus.value)} of ${cpus.holder}, which hold`);
+      sentences.push(
+        `the limit of ${round(asked)} CPUs is above the ${round(cpus.value)} of ${cpus.holder}, which hold`,
+      );
     }
   }
   const tasks = resources.pids?.limit;

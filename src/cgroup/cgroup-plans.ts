@@ -18,14 +18,14 @@ export const LEAF_PREFIX = "pycri-";
 
 /** What to look at and to say when the container ran out of memory. */
 export interface OomReport {
-  /** The memory limit in bytes, undefined when only an ancestor has one. */
+  /** The memory limit that holds, in bytes; undefined when none is known. */
   readonly limit: number | undefined;
   /** File that receives the number of kills, or "". */
   readonly recordFile: string;
 }
 
 function oomMessage({ limit }: OomReport): string {
-  return `killed: out of memory, limit ${limit === undefined ? "of a cgroup above" : formatBytes(limit)}`;
+  return limit === undefined ? "killed: out of memory" : `killed: out of memory, limit ${formatBytes(limit)}`;
 }
 
 /** A leaf of cgroup v2. `bornInside`: the kernel has CLONE_INTO_CGROUP (5.7). */

@@ -173,9 +173,13 @@ export function parseIdList(text: string): readonly number[] {
     const first = Number(match?.[1]);
     const last = Number(match?.[2] ?? match?.[1]);
     if (match === null || last < first) {
-      throw new RuntimeError("INVALID_SPEC", `Cannot read "${text}" as a list of CPUs or nodes: "${part}" is no range`, {
-        hint: "write numbers and ranges as in 0-2,5",
-      });
+      throw new RuntimeError(
+        "INVALID_SPEC",
+        `Cannot read "${text}" as a list of CPUs or nodes: "${part}" is no range`,
+        {
+          hint: "write numbers and ranges as in 0-2,5",
+        },
+      );
     }
     for (let id = first; id <= last; id++) members.add(id);
   }

@@ -91,7 +91,13 @@ function writeMemory(out: LimitWriter, memory: LinuxMemory, present: PresentV1Li
     out.write("memory.reservation", "memory", "memory.soft_limit_in_bytes", toV1(toNumber(memory.reservation)));
   }
   if (memory.kernelTCP !== undefined) {
-    out.write("memory.kernelTCP", "memory", "memory.kmem.tcp.limit_in_bytes", toV1(toNumber(memory.kernelTCP)), "optional");
+    out.write(
+      "memory.kernelTCP",
+      "memory",
+      "memory.kmem.tcp.limit_in_bytes",
+      toV1(toNumber(memory.kernelTCP)),
+      "optional",
+    );
   }
   if (memory.swappiness !== undefined) {
     out.write("memory.swappiness", "memory", "memory.swappiness", formatInteger(memory.swappiness));

@@ -75,12 +75,7 @@ function writeMemory(out: LimitWriter, memory: LinuxMemory, present: number | un
   if (memory.kernelTCP !== undefined) out.refuse("memory.kernelTCP", "cgroup v2 counts TCP buffers in memory.limit");
 }
 
-function writeCpu(
-  out: LimitWriter,
-  cpu: LinuxCpu,
-  cgroup: CgroupInterface,
-  present: Bandwidth | undefined,
-): void {
+function writeCpu(out: LimitWriter, cpu: LinuxCpu, cgroup: CgroupInterface, present: Bandwidth | undefined): void {
   // cpu.weight cannot be read or written while cpu.idle is 1, so idle goes first when it ends and last when it begins.
   if (cpu.idle === 0 && cgroup.hasFile("cpu.idle")) out.write("cpu.idle", "cpu", "cpu.idle", "0");
   if (cpu.shares !== undefined && cpu.shares !== 0 && cpu.idle !== 1) {
@@ -161,7 +156,10 @@ export function ioMaxLines(io: LinuxBlockIo): readonly string[] {
 /** RuntimeError INVALID_SPEC unless it looks like the Spec's `2MB`, which becomes part of a file name. */
 export function checkPageSize(pageSize: string): void {
   if (!/^[1-9]\d*[KMG]B$/.test(pageSize)) {
-    throw new RuntimeError("INVALID_SPEC", `Cannot use huge page size "${pageSize}": it must look like 64KB, 2MB or 1GB`);
+    throw new RuntimeError(
+      "INVALID_SPEC",
+      `Cannot use huge page size "${pageSize}": it must look like 64KB, 2MB or 1GB`,
+    );
   }
 }
 
