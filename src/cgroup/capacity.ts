@@ -43,15 +43,6 @@ export function resolvePercentages(request: ResourceRequest, levels: readonly Al
   const { percent, ...absolute } = request;
   if (percent === undefined) return request;
   const allowance = effectiveAllowance(levels);
-  const part = (share: number, whole: number, of: string): number => {
-    if (!(share > 0 && share <= 100)) {
-      throw new RuntimeError("INVALID_ARGUMENT", `Cannot limit ${of} to ${share} %: give more than 0 and at most 100`);
-    }
-    if (whole === Infinity) {
-      throw new RuntimeError("LIMIT_UNSUPPORTED", `Cannot limit ${of} to ${share} %: nothing bounds it on this host`);
-    }
-    return (whole * share) / 100;
-  };
   const resolved: { -readonly [Key in keyof ResourceRequest]: ResourceRequest[Key] } = absolute;
   if (percent.memory !== undefined) {
     const bytes = part(percent.memory, allowance.memory.value, "memory");
@@ -66,6 +57,16 @@ export function resolvePercentages(request: ResourceRequest, levels: readonly Al
     resolved.pidsLimit = Math.max(1, Math.floor(part(percent.pids, allowance.pids.value, "tasks")));
   }
   return resolved;
+}
+
+function part(share: number, whole: number, of: string): number {
+  if (!(share > 0 && share <= 100)) {
+    throw new RuntimeError("INVALID_ARGUMENT", `Cannot limit ${of} to ${share} %: give more than 0 and at most 100`);
+  }
+  if (whole === Infinity) {
+    throw new RuntimeError("LIMIT_UNSUPPORTED", `Cannot limit ${of} to ${share} %: nothing bounds it on this host`);
+  }
+  return (whole * share) / 100;
 }
 
 /** One sentence for each limit that a cgroup further up, or the host, undercuts. Nothing is wrong with them; they mislead. */

@@ -183,5 +183,5 @@ export function parseIdList(text: string): readonly number[] {
     }
     for (let id = first; id <= last; id++) members.add(id);
   }
-  return [...members].sort((a, b) => a - b);
+  return [...members].toSorted((a, b) => a - b);
 }
