@@ -1,0 +1,15 @@
+#!/bin/sh
+# `npm test [-- FILE…]`: make pycri and run its tests. As root it installs the Debian packages they use and the kernel
+# tests act as an unprivileged user; as an ordinary user they act as that user, and what cannot run says why.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/set-up.sh
+
+check_node
+# shellcheck disable=SC2086
+[ -e build/complete ] || install_packages $build_needs || exit 1
+install_packages newuidmap:uidmap busybox:busybox-static mmdebstrap:mmdebstrap gcc:gcc ||
+  say "Going on without: the tests that need them are skipped, and say so."
+install_modules
+build
+exec node scripts/run-tests.mjs "$@"
