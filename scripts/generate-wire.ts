@@ -79,14 +79,12 @@ export function generateHeader(): string {
   });
   const fieldRows = withFields.map(({ name, fields }) => {
     const rows = fields.map(
-      ([field, type]) =>
-        `\tX(${snakeCase(name)}, ${snakeCase(field)}, FIELD_${type.toUpperCase()}, "${field}")`,
+      ([field, type]) => `\tX(${snakeCase(name)}, ${snakeCase(field)}, FIELD_${type.toUpperCase()}, "${field}")`,
     );
     return rows.join(" \\\n");
   });
   const operationRows = operations.map(
-    ({ name, section, fields }) =>
-      `\tX(OP_${constantCase(name)}, SECTION_${section}, ${fields.length}, "${name}")`,
+    ({ name, section, fields }) => `\tX(OP_${constantCase(name)}, SECTION_${section}, ${fields.length}, "${name}")`,
   );
   const sections = Object.fromEntries(PLAN_SECTIONS.map((name, index) => [name, index]));
   const fieldTypes = Object.fromEntries(Object.keys(C_TYPES).map((name, index) => [name, index]));

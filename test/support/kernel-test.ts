@@ -1,0 +1,77 @@
+/**
+ * `kernelTest`: a test that makes real namespaces. It is skipped with a reason where the machine cannot run it, fails for
+ * that reason under REQUIRE_KERNEL=1, and fails when it leaves a process, a mount or a file behind.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { test, type TestContext } from "node:test";
+import { asCaller, caller } from "./caller.ts";
+import { assertNoProcesses, mountsBelow, pathsBelow } from "./leftovers.ts";
+import { environment, home, runtimeDirectory, scratch } from "./scratch.ts";
+
+const succeeds = (program: string, ...args: string[]): boolean =>
+  spawnSync(program, args, { ...asCaller, cwd: home, env: environment, stdio: "ignore" }).status === 0;
+
+export type Need = "userNamespaces" | "subordinateIds" | "busybox" | "compiler" | "mmdebstrap" | "root" | "apparmor";
+
+/** Why a need is not met, or null. */
+const NEEDS: Readonly<Record<Need, () => string | null>> = {
+  userNamespaces: () =>
+    succeeds("unshare", "--user", "true") ? null : `user namespaces are refused to ${caller.name}`,
+  subordinateIds: () =>
+    caller.subuid === null || caller.subgid === null
+      ? `${caller.name} has no subordinate ids`
+      : succeeds("sh", "-c", "command -v newuidmap && command -v newgidmap")
+        ? null
+        : "newuidmap is not installed (Debian: uidmap)",
+  busybox: () =>
+    succeeds("sh", "-c", "command -v busybox") ? null : "busybox is not installed (Debian: busybox-static)",
+  compiler: () => (succeeds("sh", "-c", "command -v gcc") ? null : "no C compiler (Debian: gcc, libc6-dev)"),
+  mmdebstrap: () => (succeeds("sh", "-c", "command -v mmdebstrap") ? null : "mmdebstrap is not installed"),
+  root: () => (process.getuid?.() === 0 ? null : "only root can prepare this"),
+  apparmor: () => (existsSync("/sys/kernel/security/apparmor") ? null : "the kernel has no AppArmor"),
+};
+
+const known = new Map<Need, string | null>();
+
+function lacking(needs: readonly Need[]): string | null {
+  for (const need of needs) {
+    if (!known.has(need)) known.set(need, NEEDS[need]());
+    const reason = known.get(need) ?? null;
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+/** Every kernel test needs these. */
+const BASE = ["userNamespaces", "subordinateIds", "busybox", "compiler"] as const satisfies readonly Need[];
+
+/** Define a kernel test. `needs` beside user namespaces, subordinate ids, busybox and a compiler. */
+export function kernelTest(
+  name: string,
+  body: (context: TestContext) => Promise<void> | void,
+  needs: readonly Need[] = [],
+): void {
+  void test(name, async (context) => {
+    const reason = lacking([...BASE, ...needs]);
+    if (reason !== null) {
+      assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${reason}`);
+      context.skip(reason);
+      return;
+    }
+    // The runtime directory's own skeleton may appear with the first container, and stays.
+    const before = pathsBelow(runtimeDirectory);
+    await body(context);
+    await assertNoProcesses();
+    assert.deepEqual(mountsBelow(scratch), [], "mounts were left behind");
+    assert.deepEqual(newFiles(before), [], "files were left behind");
+  });
+}
+
+/** Directories that pycri makes once and keeps. */
+const SKELETON = /^pycri(?:\/[a-z]+)?$/;
+
+function newFiles(before: readonly string[]): readonly string[] {
+  return pathsBelow(runtimeDirectory).filter((path) => !before.includes(path) && !SKELETON.test(path));
+}
