@@ -31,6 +31,9 @@ const PACKAGE_HOME = {
   ajv: "schema",
   commander: "cli",
   "tar-stream": "image",
+  undici: "image",
+  fzstd: "image",
+  "dbus-next": "cgroup",
 };
 
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
