@@ -208,7 +208,10 @@ export const CONTAINER_OPERATIONS = {
   setDomainname: { code: 74, fields: { name: "string" } },
   /** Set IFF_UP on `lo`. */
   raiseLoopback: { code: 75, fields: {} },
-  /** Write `value` to /proc/sys/<key with slashes>, after checking that the file is on procfs. After proc is mounted. */
+  /**
+   * Write `value` to proc/sys/<key with slashes> of the root, after checking that the file is on procfs. After proc is
+   * mounted there, before `readOnlyPath` covers it.
+   */
   setSysctl: { code: 76, fields: { key: "string", value: "string" } },
 
   // Mounts.

@@ -3,6 +3,8 @@
  * everything that is not an OCI bundle. Flags and API options become this, and nothing else.
  */
 
+import type { LinuxIdMapping } from "../oci/spec.ts";
+
 /** Where the root filesystem comes from. */
 export type RootSource =
   /** A directory; `path` is absolute. */
@@ -21,13 +23,6 @@ export type RootWrites =
   /** Refused. */
   | { readonly kind: "refuse" };
 
-/** A range of ids as `containerID:hostID:size`. */
-export interface IdMapping {
-  readonly containerID: number;
-  readonly hostID: number;
-  readonly size: number;
-}
-
 /** `--userns`, in Podman's words plus `single` and explicit maps. */
 export type UserNamespaceMode =
   /** The caller is the container's root, its subordinate ids follow from 1. */
@@ -43,8 +38,8 @@ export type UserNamespaceMode =
   /** `--uidmap`, `--gidmap`: host ids are the caller's own view. */
   | {
       readonly kind: "explicit";
-      readonly uidMappings: readonly IdMapping[];
-      readonly gidMappings: readonly IdMapping[];
+      readonly uidMappings: readonly LinuxIdMapping[];
+      readonly gidMappings: readonly LinuxIdMapping[];
     };
 
 /** A namespace the container gets of its own, or shares with the caller. */
