@@ -1,0 +1,81 @@
+/**
+ * The C library of this process, called through koffi. The only file that knows koffi: its prebuilt binary is loaded
+ * directly where it can be found, since koffi's own loader costs five milliseconds more.
+ */
+
+import { createRequire } from "node:module";
+import { getSystemErrorName } from "node:util";
+import { RuntimeError } from "../errors.ts";
+
+/** A C function: arguments and result are what its prototype says, 64-bit integers above 2^53 are bigints. */
+export type NativeFunction = (...args: readonly unknown[]) => number;
+
+interface Library {
+  func(name: string, result: string, parameters: readonly string[]): NativeFunction;
+}
+
+interface Koffi {
+  load(path: string | null): Library;
+  errno(): number;
+}
+
+let loaded: { readonly koffi: Koffi; readonly library: Library } | undefined;
+
+/** koffi and the C library that Node itself is linked with, loaded at the first call. */
+function load(): { readonly koffi: Koffi; readonly library: Library } {
+  if (loaded !== undefined) return loaded;
+  const require = createRequire(import.meta.filename);
+  const koffi = requireKoffi(require);
+  loaded = { koffi, library: koffi.load(null) };
+  return loaded;
+}
+
+function requireKoffi(require: NodeJS.Require): Koffi {
+  const base = `@koromix/koffi-linux-${process.arch}`;
+  // glibc first; dlopen(3) refuses the other one's binary.
+  for (const path of [`linux_${process.arch}/koffi.node`, `musl_${process.arch}/koffi.node`]) {
+    try {
+      return require(`${base}/${path}`) as Koffi;
+    } catch {
+      continue;
+    }
+  }
+  try {
+    return require("koffi") as Koffi;
+  } catch (cause) {
+    throw new RuntimeError("HOST_UNSUPPORTED", `Cannot load koffi's binary for linux-${process.arch}`, {
+      hint: `reinstall pycri with its optional dependencies: npm install ${base}`,
+      cause,
+    });
+  }
+}
+
+/**
+ * Declare a C function that returns −1 and sets errno on failure. The symbol is looked up at the first call.
+ * @param name of the function.
+ * @param parameters C types in koffi's notation; of a variadic function the ones this call site passes.
+ * @returns a function that gives the result, or minus the errno.
+ */
+export function declare(name: string, parameters: readonly string[], result: "int" | "long" = "int"): NativeFunction {
+  let call: NativeFunction | undefined;
+  return (...args) => {
+    const { koffi, library } = load();
+    call ??= library.func(name, result, parameters);
+    const value = call(...args);
+    return value === -1 ? -koffi.errno() : value;
+  };
+}
+
+/** The name of a positive errno: "ENOENT". */
+export function errnoName(errno: number): string {
+  return getSystemErrorName(-errno);
+}
+
+/**
+ * The result of a declared function, for calls that must succeed.
+ * @throws RuntimeError IO with the call and the errno, when `result` is a negative errno.
+ */
+export function check(result: number, call: string): number {
+  if (result >= 0) return result;
+  throw new RuntimeError("IO", `${call} failed: ${errnoName(-result)}`, { details: { call, errno: -result } });
+}
