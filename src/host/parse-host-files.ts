@@ -50,8 +50,11 @@ export function parseStatusField(text: string, field: string): string {
 export function parseOpenFilesLimit(text: string): { readonly soft: number; readonly hard: number } | null {
   const match = /^Max open files\s+(\d+|unlimited)\s+(\d+|unlimited)/m.exec(text);
   if (match === null) return null;
-  const number = (word: string | undefined): number => (word === "unlimited" ? Infinity : Number(word));
-  return { soft: number(match[1]), hard: number(match[2]) };
+  return { soft: parseLimitWord(match[1]), hard: parseLimitWord(match[2]) };
+}
+
+function parseLimitWord(word: string | undefined): number {
+  return word === "unlimited" ? Infinity : Number(word);
 }
 
 export interface PasswdEntry {

@@ -8,7 +8,7 @@ import { check, declare } from "./native-library.ts";
 const flock = declare("flock", ["int", "int"]);
 const fcntl = declare("fcntl", ["int", "int", "uint8_t *"]);
 
-const LOCK_EX = 2;
+const LOCK_SH = 1;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 const EWOULDBLOCK = 11;
@@ -20,9 +20,9 @@ const F_UNLCK = 2;
 /** sizeof(struct flock) where off_t has 64 bits: type, whence, padding, start, length, pid, padding. */
 const FLOCK_BYTES = 32;
 
-/** Whether somebody else holds flock(2) LOCK_EX on the open file. */
+/** Whether somebody else holds flock(2) LOCK_EX on the open file. Asked by taking LOCK_SH, which readers can share. */
 export function isLocked(descriptor: number): boolean {
-  const result = flock(descriptor, LOCK_EX | LOCK_NB);
+  const result = flock(descriptor, LOCK_SH | LOCK_NB);
   if (result === -EWOULDBLOCK) return true;
   check(result, "flock(2)");
   check(flock(descriptor, LOCK_UN), "flock(2)");

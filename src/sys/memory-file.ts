@@ -24,7 +24,7 @@ export function createMemoryFile(name: string, inherit: boolean): number {
 /** A memory file with these contents that nobody can change any more. */
 export function createSealedFile(name: string, contents: Uint8Array, inherit: boolean): number {
   const descriptor = createMemoryFile(name, inherit);
-  for (let written = 0; written < contents.length; ) {
+  for (let written = 0; written < contents.length;) {
     written += writeSync(descriptor, contents, written, contents.length - written);
   }
   const seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;

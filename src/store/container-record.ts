@@ -1,0 +1,75 @@
+/**
+ * A container's record in the state directory: its layout, how the monitor makes it, how everybody else reads it.
+ *
+ * ```
+ *   containers/<id>/lock         flock(2) held by the monitor: the container is alive
+ *                   config.json  what was asked for; written once the lock is held
+ *                   pid          "<pid> <start time>": the command runs
+ *                   exit         "exited <code>" or "signaled <number>": it has ended
+ *   names/<name>                 symlink to ../containers/<id>: at most one container has a name
+ * ```
+ */
+
+import type { StatePlan } from "../plan/launch-options.ts";
+
+/** What `config.json` holds. */
+export interface ContainerConfig {
+  readonly id: string;
+  readonly name: string | null;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly command: readonly string[];
+  /** The root filesystem's directory, or "host". */
+  readonly rootfs: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Kept after the container's end, until `pycri rm`. */
+  readonly keep: boolean;
+}
+
+/** Where the records of a state directory lie. */
+export function containersDirectory(stateDirectory: string): string {
+  return `${stateDirectory}/containers`;
+}
+
+export function namesDirectory(stateDirectory: string): string {
+  return `${stateDirectory}/names`;
+}
+
+/** What the monitor does about the record of a container. */
+export function planRecord(stateDirectory: string, config: ContainerConfig): StatePlan {
+  const containers = containersDirectory(stateDirectory);
+  const names = namesDirectory(stateDirectory);
+  const directory = `${containers}/${config.id}`;
+  const link = { path: `${names}/${config.name ?? ""}`, target: `../containers/${config.id}` };
+  const named = config.name !== null;
+  return {
+    create: [
+      { op: "makeHostDirectory", path: containers, mode: 0o700, mayExist: 1 },
+      { op: "makeHostDirectory", path: directory, mode: 0o700, mayExist: 0 },
+      // Before config.json: whoever sees that file may try the lock, and must not get in the monitor's way.
+      { op: "holdLock", path: `${directory}/lock` },
+      ...(named
+        ? [
+            { op: "makeHostDirectory", path: names, mode: 0o700, mayExist: 1 } as const,
+            { op: "makeHostSymlink", ...link } as const,
+          ]
+        : []),
+      {
+        op: "writeHostFile",
+        path: `${directory}/config.json`,
+        mode: 0o600,
+        contents: new TextEncoder().encode(JSON.stringify(config)),
+        replace: 0,
+      },
+    ],
+    started: [{ op: "writeChildPid", path: `${directory}/pid`, style: 2 }],
+    // The helper leaves alone what the plan was to create and did not: a name that another container holds.
+    remove: config.keep
+      ? []
+      : [
+          ...(named ? [{ op: "removeHostFile", path: link.path } as const] : []),
+          { op: "removeHostTree", path: directory } as const,
+        ],
+    exitFile: config.keep ? `${directory}/exit` : "",
+  };
+}
