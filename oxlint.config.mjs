@@ -101,6 +101,8 @@ export default {
     "node/no-path-concat": "error",
     // A message may name the action before it quotes the value; shadowing in small closures hides nothing.
     "no-shadow": "off",
+    // A helper beside its one use reads better than one far above it.
+    "unicorn/consistent-function-scoping": "off",
     // Sequential by intent: operations of a launch have an order.
     "no-await-in-loop": "off",
     "import/no-unassigned-import": "off",
