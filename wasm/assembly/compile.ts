@@ -1,0 +1,107 @@
+/**
+ * The compiler: segments of equal outcome per architecture, a search over them, a search over the architectures, and
+ * the layout of the whole. Every choice is priced by the weights that the caller gave.
+ */
+
+import { Decisions } from "./decisions";
+import { InstructionGraph, JUMP_EQUAL } from "./instruction-graph";
+import { Layout } from "./layout";
+import { Loader } from "./loads";
+import { ArchitectureRules, CallRule, CallWeight, NumberRange } from "./records";
+import { SearchTree } from "./search-tree";
+import { Segments } from "./segments";
+
+const NUMBER_OFFSET: u32 = 0;
+const ARCHITECTURE_OFFSET: u32 = 4;
+
+/** x32 calls carry this bit. */
+const X32_BIT: u32 = 0x40000000;
+
+/** What an instruction of size costs, in executed instructions of one number met once. */
+const SIZE_PRICE: f64 = 0.25;
+
+export class Compilation {
+  graph: InstructionGraph = new InstructionGraph();
+  weights: usize = 0;
+  weightCount: u32 = 0;
+  baseWeight: u32 = 1;
+  freeAllow: bool = true;
+
+  /** The root of the whole program. */
+  build(architectures: usize, count: u32, unknown: u32): i32 {
+    const graph = this.graph;
+    let node = graph.returns(unknown);
+    for (let i = <i32>count - 1; i >= 0; i--) {
+      const rules = changetype<ArchitectureRules>(architectures + <usize>i * offsetof<ArchitectureRules>());
+      const segments = this.segmentsOf(rules);
+      const tree = new SearchTree(segments, graph, SIZE_PRICE * <f64>this.baseWeight);
+      const search = tree.build();
+      const entry = segments.count == 1 ? search : graph.loads(NUMBER_OFFSET, search);
+      node = graph.tests(JUMP_EQUAL, rules.auditArchitecture, entry, node);
+    }
+    return count == 0 ? node : graph.loads(ARCHITECTURE_OFFSET, node);
+  }
+
+  private segmentsOf(rules: ArchitectureRules): Segments {
+    const segments = new Segments();
+    const decisions = new Decisions();
+    const loader = new Loader(decisions, this.graph, rules.bigEndian);
+    const fallback = this.graph.returns(rules.defaultAction);
+    let call: u32 = 0;
+    let range: u32 = 0;
+    let next: u64 = 0;
+    while (next <= u32.MAX_VALUE) {
+      const number = <u32>next;
+      const ahead = this.rangeAt(rules, range);
+      if (ahead !== null && number > ahead.last) {
+        range++;
+        continue;
+      }
+      const surrounding = ahead !== null && number >= ahead.first ? this.graph.returns(ahead.action) : fallback;
+      let end: u64 = u32.MAX_VALUE;
+      if (ahead !== null) end = number >= ahead.first ? ahead.last : ahead.first - 1;
+      if (call < rules.callCount) {
+        const rule = changetype<CallRule>(rules.calls + call * offsetof<CallRule>());
+        if (rule.number == number) {
+          const node =
+            rule.clauseCount == 0 ? this.graph.returns(rule.otherwise) : loader.instructions(decisions.ofCall(rule));
+          segments.add(number, node);
+          call++;
+          next++;
+          continue;
+        }
+        if (<u64>rule.number <= end) end = rule.number - 1;
+      }
+      segments.add(number, surrounding);
+      next = end + 1;
+    }
+    if (decisions.exhausted) this.graph.exhausted = true;
+    this.weigh(segments, rules);
+    return segments;
+  }
+
+  private rangeAt(rules: ArchitectureRules, index: u32): NumberRange | null {
+    if (index >= rules.rangeCount) return null;
+    return changetype<NumberRange>(rules.ranges + index * offsetof<NumberRange>());
+  }
+
+  /** Gives every listed number its base weight, every segment at least one, and the given weights on top. */
+  private weigh(segments: Segments, rules: ArchitectureRules): void {
+    const base = <f64>this.baseWeight;
+    for (let i = 0; i < segments.count; i++) segments.weight[i] = base;
+    let at = 0;
+    for (let i: u32 = 0; i < rules.callCount; i++) {
+      const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
+      while (segments.last(at) < number) at++;
+      segments.weight[at] += number & X32_BIT ? base / 16 : base;
+    }
+    const allow = this.graph.returns(0x7fff0000);
+    for (let i: u32 = 0; i < this.weightCount; i++) {
+      const weight = changetype<CallWeight>(this.weights + i * offsetof<CallWeight>());
+      if (weight.architecture != rules.auditArchitecture) continue;
+      const index = segments.find(weight.number);
+      if (this.freeAllow && segments.node[index] == allow) continue;
+      segments.weight[index] += <f64>weight.weight;
+    }
+  }
+}

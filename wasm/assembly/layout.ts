@@ -1,0 +1,167 @@
+/**
+ * Gives the instruction graph an order and its jumps their distances. Instructions are placed from the end of the
+ * program to its beginning, successors before their predecessors, so that every distance is known when it is needed.
+ * Conditional jumps reach 255 instructions; a distant return is repeated, anything else distant is reached through `ja`.
+ */
+
+import { grown, InstructionGraph, JUMP, LOAD, AND, NONE, RETURN } from "./instruction-graph";
+
+/** BPF_MAXINSNS. */
+export const INSTRUCTION_LIMIT: i32 = 4096;
+
+/** The reach of a conditional jump's 8-bit offsets. */
+const REACH: i32 = 255;
+
+export class Layout {
+  /** Placed instructions, last one first. */
+  count: i32 = 0;
+  private graph: InstructionGraph;
+  private code: StaticArray<u16> = new StaticArray<u16>(512);
+  private jumpTrue: StaticArray<u8> = new StaticArray<u8>(512);
+  private jumpFalse: StaticArray<u8> = new StaticArray<u8>(512);
+  private k: StaticArray<u32> = new StaticArray<u32>(512);
+  /** By node: the latest place, counted from the end, plus one. */
+  private place: StaticArray<i32>;
+  /** By node: a load or mask that continues with it, plus one. */
+  private before: StaticArray<i32>;
+
+  constructor(graph: InstructionGraph) {
+    this.graph = graph;
+    this.place = new StaticArray<i32>(graph.count);
+    this.before = new StaticArray<i32>(graph.count);
+  }
+
+  /** Whether the program fits the kernel's limit; if not, `count` is what it would need. */
+  run(root: i32): bool {
+    const graph = this.graph;
+    const stack = new StaticArray<i32>(graph.count * 2 + 2);
+    const order = this.reachable(root, stack);
+    for (let i = 0; i < order; i++) {
+      const id = stack[i];
+      const code = graph.code[id];
+      if (code == LOAD || code == AND) this.before[graph.onTrue[id]] = id + 1;
+    }
+    this.placeAll(root, new StaticArray<i32>(graph.count * 2 + 2));
+    return this.count <= INSTRUCTION_LIMIT;
+  }
+
+  /** Packed `struct sock_filter[]`. */
+  write(): usize {
+    const program = heap.alloc(<usize>this.count * 8);
+    for (let i = 0; i < this.count; i++) {
+      const at = program + <usize>(this.count - 1 - i) * 8;
+      store<u16>(at, this.code[i]);
+      store<u8>(at, this.jumpTrue[i], 2);
+      store<u8>(at, this.jumpFalse[i], 3);
+      store<u32>(at, this.k[i], 4);
+    }
+    return program;
+  }
+
+  private reachable(root: i32, found: StaticArray<i32>): i32 {
+    const seen = new StaticArray<bool>(this.graph.count);
+    let count = 0;
+    found[count++] = root;
+    seen[root] = true;
+    for (let i = 0; i < count; i++) {
+      const id = found[i];
+      const onTrue = this.graph.onTrue[id];
+      const onFalse = this.graph.onFalse[id];
+      if (onTrue != NONE && !seen[onTrue]) {
+        seen[onTrue] = true;
+        found[count++] = onTrue;
+      }
+      if (onFalse != NONE && !seen[onFalse]) {
+        seen[onFalse] = true;
+        found[count++] = onFalse;
+      }
+    }
+    return count;
+  }
+
+  /** Depth first; a node is placed when it comes up again after its successors. */
+  private placeAll(root: i32, stack: StaticArray<i32>): void {
+    const graph = this.graph;
+    const expanded = new StaticArray<bool>(graph.count);
+    let depth = 0;
+    stack[depth++] = root;
+    while (depth > 0) {
+      const id = stack[depth - 1];
+      if (this.place[id] != 0) {
+        depth--;
+        continue;
+      }
+      if (!expanded[id]) {
+        expanded[id] = true;
+        const onTrue = graph.onTrue[id];
+        const onFalse = graph.onFalse[id];
+        if (onTrue != NONE && this.place[onTrue] == 0) stack[depth++] = onTrue;
+        if (onFalse != NONE && this.place[onFalse] == 0) stack[depth++] = onFalse;
+        continue;
+      }
+      depth--;
+      this.placeNode(id);
+      // A load must be followed by what uses the word; placing it at once spares a jump.
+      for (let before = this.before[id]; before != 0; before = this.before[before - 1]) this.placeNode(before - 1);
+    }
+  }
+
+  private placeNode(id: i32): void {
+    if (this.count > INSTRUCTION_LIMIT * 2) return;
+    const graph = this.graph;
+    const code = graph.code[id];
+    if (code == RETURN) {
+      this.put(code, 0, 0, graph.k[id]);
+    } else if (code == LOAD || code == AND) {
+      this.fallThrough(graph.onTrue[id]);
+      this.put(code, 0, 0, graph.k[id]);
+    } else {
+      this.placeTest(id, code);
+    }
+    this.place[id] = this.count;
+  }
+
+  private placeTest(id: i32, code: u16): void {
+    const graph = this.graph;
+    const onTrue = graph.onTrue[id];
+    const onFalse = graph.onFalse[id];
+    // Bringing one target nearer may push the other out of reach.
+    while (true) {
+      if (this.distance(onTrue) > REACH) this.bringNear(onTrue);
+      else if (this.distance(onFalse) > REACH) this.bringNear(onFalse);
+      else break;
+    }
+    this.put(code, <u8>this.distance(onTrue), <u8>this.distance(onFalse), graph.k[id]);
+  }
+
+  private bringNear(id: i32): void {
+    const graph = this.graph;
+    if (graph.code[id] == RETURN) this.put(RETURN, 0, 0, graph.k[id]);
+    else this.put(JUMP, 0, 0, this.distance(id));
+    this.place[id] = this.count;
+  }
+
+  private fallThrough(id: i32): void {
+    const distance = this.distance(id);
+    if (distance != 0) this.put(JUMP, 0, 0, distance);
+  }
+
+  /** Instructions between the one to be placed next and the latest place of `id`. */
+  private distance(id: i32): i32 {
+    return this.count - this.place[id];
+  }
+
+  private put(code: u16, jumpTrue: u8, jumpFalse: u8, k: u32): void {
+    if (this.count == this.code.length) {
+      this.code = grown<u16>(this.code);
+      this.jumpTrue = grown<u8>(this.jumpTrue);
+      this.jumpFalse = grown<u8>(this.jumpFalse);
+      this.k = grown<u32>(this.k);
+    }
+    this.code[this.count] = code;
+    this.jumpTrue[this.count] = jumpTrue;
+    this.jumpFalse[this.count] = jumpFalse;
+    this.k[this.count] = k;
+    this.count++;
+  }
+}
