@@ -1,0 +1,28 @@
+/**
+ * The profiles that ship with pycri, by name. `docs/seccomp-profiles.md` describes what each is for; a unit test holds
+ * them to the schema, so that reading one costs no validation.
+ */
+import baseline from "../../profiles/baseline.json" with { type: "json" };
+import defaultProfile from "../../profiles/default.json" with { type: "json" };
+import { parseProfile } from "./parse-profile.ts";
+import type { Profile } from "./profile.ts";
+import type { ProfileDocument } from "./profile-document.ts";
+
+export type BuiltinProfileName = "default" | "baseline";
+
+const documents: Readonly<Record<BuiltinProfileName, ProfileDocument>> = { default: defaultProfile, baseline };
+
+export const builtinProfileNames: readonly BuiltinProfileName[] = ["default", "baseline"];
+
+export function isBuiltinProfile(name: string): name is BuiltinProfileName {
+  return Object.hasOwn(documents, name);
+}
+
+/** The document as it is shipped, for `--security-opt` and for printing. */
+export function builtinDocument(name: BuiltinProfileName): ProfileDocument {
+  return documents[name];
+}
+
+export function builtinProfile(name: BuiltinProfileName): Profile {
+  return parseProfile(documents[name]);
+}

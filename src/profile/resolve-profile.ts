@@ -1,0 +1,348 @@
+/**
+ * Profile + machine → Filter IR: conditions decided, names turned into numbers for each architecture, and pycri's laws
+ * of combining rules applied, so that what is left has one meaning. `docs/seccomp-semantics.md` states the laws.
+ */
+import type { ArchitectureRules, CallRule, Clause, Comparison, Filter, NumberRange } from "../seccomp/filter.ts";
+import {
+  actionKind,
+  ENOSYS,
+  SECCOMP_RET_ALLOW,
+  SECCOMP_RET_ERRNO,
+  SECCOMP_RET_KILL_THREAD,
+  SECCOMP_RET_LOG,
+  SECCOMP_RET_TRACE,
+  strictest,
+} from "./action.ts";
+import { type Architecture, type ArchitectureName, architectureOf, X32_SYSCALL_BIT } from "./architectures.ts";
+import { errnoNumber } from "./errno.ts";
+import { multiplexedCalls, selectorMask } from "./multiplexers.ts";
+import type { Condition, Profile, ProfileRule, ProfileWarning } from "./profile.ts";
+import { isKnownCall, type Release, releaseOf, type SyscallTable, syscallTable } from "./syscall-tables.ts";
+
+/** What a profile is resolved against. */
+export interface ResolveTarget {
+  /** The machine's own architecture: always in the filter, and the one `includes.arches` speaks of. */
+  readonly native: ArchitectureName;
+  /** Replaces the profile's list of further architectures. */
+  readonly architectures?: readonly ArchitectureName[];
+  /** The container's bounding set, with `CAP_` prefix: Docker's `caps` conditions. */
+  readonly capabilities: readonly string[];
+  /** The running kernel, for `minKernel`. */
+  readonly kernel: { readonly major: number; readonly minor: number };
+}
+
+export interface ResolvedProfile {
+  readonly filter: Filter;
+  readonly warnings: readonly ProfileWarning[];
+}
+
+/** The top of the number space; −1 is what a tracer writes to skip a call, and never names one. */
+const MINUS_ONE = 0xffffffff;
+
+export function resolveProfile(profile: Profile, target: ResolveTarget): ResolvedProfile {
+  if (!profile.confined) return { filter: { architectures: [], unknownArchitecture: SECCOMP_RET_ALLOW }, warnings: [] };
+  const warnings = new Warnings();
+  const rules = profile.rules.filter((rule) => applies(rule, target));
+  for (const rule of profile.rules) checkRule(rule, warnings);
+
+  const sections = filteredArchitectures(profile, target).map((name) =>
+    resolveArchitecture(profile, rules, architectureOf(name), warnings),
+  );
+  return {
+    filter: { architectures: joinX32(sections), unknownArchitecture: SECCOMP_RET_KILL_THREAD },
+    warnings: warnings.list,
+  };
+}
+
+/** The native architecture first, then the target's or the profile's further ones, each once. */
+export function filteredArchitectures(profile: Profile, target: ResolveTarget): readonly ArchitectureName[] {
+  const further = target.architectures ?? [
+    ...profile.architectures,
+    ...(profile.subArchitectures.get(target.native) ?? []),
+  ];
+  return [...new Set([target.native, ...further])];
+}
+
+/** Whether a rule counts on this machine: Docker asks `excludes` first, and any hit drops the rule. */
+export function applies(rule: ProfileRule, target: ResolveTarget): boolean {
+  const { includes, excludes } = rule;
+  const has = (capability: string): boolean => target.capabilities.includes(capability);
+  if (excludes.architectures.includes(target.native)) return false;
+  if (excludes.capabilities.some(has)) return false;
+  if (excludes.minKernel !== undefined && kernelIsAtLeast(target, excludes.minKernel)) return false;
+  return includesHold(includes, target, has);
+}
+
+function includesHold(includes: Condition, target: ResolveTarget, has: (capability: string) => boolean): boolean {
+  if (includes.architectures.length > 0 && !includes.architectures.includes(target.native)) return false;
+  if (!includes.capabilities.every(has)) return false;
+  return includes.minKernel === undefined || kernelIsAtLeast(target, includes.minKernel);
+}
+
+function kernelIsAtLeast({ kernel }: ResolveTarget, minimum: NonNullable<Condition["minKernel"]>): boolean {
+  return kernel.major > minimum.major || (kernel.major === minimum.major && kernel.minor >= minimum.minor);
+}
+
+class Warnings {
+  readonly list: ProfileWarning[] = [];
+  readonly #seen = new Set<string>();
+
+  /** Once for each code, pointer and subject: architectures repeat each other. */
+  add(code: ProfileWarning["code"], pointer: string, subject: string, message: string): void {
+    const key = `${code} ${pointer} ${subject}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.list.push({ code, message, pointer });
+  }
+}
+
+function checkRule(rule: ProfileRule, warnings: Warnings): void {
+  for (const name of rule.names)
+    if (!isKnownCall(name))
+      warnings.add("UNKNOWN_CALL", rule.pointer, name, `no architecture has a system call named "${name}"`);
+  if (repeatsAnIndex(rule.comparisons))
+    warnings.add(
+      "REPEATED_ARGUMENT",
+      rule.pointer,
+      "",
+      "an argument is compared twice in one rule: its comparisons are taken as alternatives, as runc does",
+    );
+}
+
+function repeatsAnIndex(comparisons: readonly Comparison[]): boolean {
+  return new Set(comparisons.map(({ index }) => index)).size < comparisons.length;
+}
+
+/** Everything the rules say of one call on one architecture. */
+interface CallRules {
+  readonly conditional: Clause[];
+  unconditional: number | undefined;
+}
+
+interface Section {
+  readonly architecture: Architecture;
+  readonly calls: readonly CallRule[];
+  readonly ranges: readonly NumberRange[];
+  readonly defaultAction: number;
+}
+
+function resolveArchitecture(
+  profile: Profile,
+  rules: readonly ProfileRule[],
+  architecture: Architecture,
+  warnings: Warnings,
+): Section {
+  const table = syscallTable(architecture.name);
+  const defaultAction = localAction(profile.defaultAction, profile.defaultErrnoName, architecture.name);
+  const byName = new Map<string, CallRules>();
+  for (const rule of rules) {
+    const action = localAction(rule.action, rule.errnoName, architecture.name);
+    // runc and crun skip a rule that repeats the default, wherever it stands.
+    if (action === defaultAction) continue;
+    for (const name of rule.names) addRule(byName, name, { ...rule, action }, architecture, warnings);
+  }
+  addMultiplexed(byName, table, defaultAction, warnings);
+
+  const byNumber = new Map<number, CallRule>();
+  for (const [name, { conditional, unconditional }] of byName) {
+    const number = table.numbers.get(name);
+    if (number === undefined || (conditional.length === 0 && unconditional === undefined)) continue;
+    const earlier = byNumber.get(number);
+    const call: CallRule =
+      unconditional === undefined
+        ? {
+            number,
+            argumentBits: architecture.argumentBits,
+            clauses: [...(earlier?.clauses ?? []), ...conditional],
+            otherwise: defaultAction,
+          }
+        : { number, argumentBits: architecture.argumentBits, clauses: [], otherwise: unconditional };
+    // Two names of one number (arm_sync_file_range, sync_file_range2): the unconditional one wins here as well.
+    if (earlier === undefined || earlier.clauses.length > 0) byNumber.set(number, call);
+  }
+  const ranges = newerRanges(profile, architecture, table, byNumber);
+  return {
+    architecture,
+    calls: [...byNumber.values()].sort((a, b) => a.number - b.number),
+    ranges,
+    defaultAction,
+  };
+}
+
+/** An errno given by name has the architecture's own number. */
+function localAction(action: number, errno: string | undefined, architecture: ArchitectureName): number {
+  const number = errno === undefined ? undefined : errnoNumber(errno, architecture);
+  return number === undefined ? action : actionKind(action) + number;
+}
+
+function addRule(
+  byName: Map<string, CallRules>,
+  name: string,
+  rule: ProfileRule,
+  architecture: Architecture,
+  warnings: Warnings,
+): void {
+  let call = byName.get(name);
+  if (call === undefined) byName.set(name, (call = { conditional: [], unconditional: undefined }));
+  if (rule.comparisons.length === 0) {
+    if (call.unconditional !== undefined && call.unconditional !== rule.action)
+      warnings.add(
+        "CONFLICTING_RULES",
+        rule.pointer,
+        name,
+        `"${name}" already has an unconditional rule with another action; the earlier one wins`,
+      );
+    call.unconditional ??= rule.action;
+    return;
+  }
+  const comparisons = rule.comparisons.map((comparison) => narrow(comparison, architecture, rule.pointer, warnings));
+  const alternatives = repeatsAnIndex(comparisons) ? comparisons.map((comparison) => [comparison]) : [comparisons];
+  for (const alternative of alternatives) call.conditional.push({ comparisons: alternative, action: rule.action });
+}
+
+/** On a 32-bit architecture only the low halves of datum and mask count, as with libseccomp. */
+function narrow(comparison: Comparison, architecture: Architecture, pointer: string, warnings: Warnings): Comparison {
+  if (architecture.argumentBits === 64) return comparison;
+  const value = BigInt.asUintN(32, comparison.value);
+  if (value !== comparison.value)
+    warnings.add(
+      "WIDE_DATUM",
+      pointer,
+      `${comparison.index} ${comparison.value}`,
+      `argument ${comparison.index} is compared with 0x${comparison.value.toString(16)}, of which 32-bit architectures see the low 32 bits`,
+    );
+  return { ...comparison, value, mask: BigInt.asUintN(32, comparison.mask) };
+}
+
+/**
+ * Give each function of socketcall(2) and ipc(2) the outcome that the profile gives the call it carries. Arguments of a
+ * carried call lie in memory, where no filter sees them: a call with conditions gets the strictest outcome it can have.
+ */
+function addMultiplexed(
+  byName: Map<string, CallRules>,
+  table: SyscallTable,
+  defaultAction: number,
+  warnings: Warnings,
+): void {
+  for (const [name, { multiplexer, selector }] of multiplexedCalls) {
+    const call = byName.get(name);
+    if (call === undefined || !table.numbers.has(multiplexer)) continue;
+    let carrier = byName.get(multiplexer);
+    if (carrier === undefined) byName.set(multiplexer, (carrier = { conditional: [], unconditional: undefined }));
+    if (call.unconditional === undefined)
+      warnings.add(
+        "MULTIPLEXED_CALL",
+        "",
+        name,
+        carrier.unconditional === undefined
+          ? `conditions on "${name}" cannot be checked inside ${multiplexer}(2); there it gets the strictest outcome it can have`
+          : `conditions on "${name}" can be walked around through ${multiplexer}(2), which the profile decides as a whole`,
+      );
+    const action = call.unconditional ?? strictest([defaultAction, ...call.conditional.map((clause) => clause.action)]);
+    if (action === defaultAction) continue;
+    carrier.conditional.push({
+      comparisons: [{ index: 0, operator: "MASKED_EQ", value: BigInt(selector), mask: selectorMask[multiplexer] }],
+      action,
+    });
+  }
+}
+
+/** Defaults that let calls through need no ENOSYS, and an explicit ENOSYS default has it already (runc). */
+function answersNewerCalls(defaultAction: number): boolean {
+  const kind = actionKind(defaultAction);
+  return kind !== SECCOMP_RET_ALLOW && kind !== SECCOMP_RET_LOG && kind !== SECCOMP_RET_TRACE;
+}
+
+/**
+ * ENOSYS for the calls that are newer than the newest one the profile names on this architecture, by kernel release:
+ * libc then falls back to the older call, where the profile's EPERM would be taken for the final answer.
+ */
+function newerRanges(
+  profile: Profile,
+  architecture: Architecture,
+  table: SyscallTable,
+  decided: ReadonlyMap<number, CallRule>,
+): readonly NumberRange[] {
+  if (!answersNewerCalls(profile.defaultAction)) return [];
+  const newest = newestNamed(profile, architecture.name, table);
+  if (newest === undefined) return [];
+  const action = localAction(SECCOMP_RET_ERRNO + ENOSYS, "ENOSYS", architecture.name);
+  const isNewer = ([, [name = ""]]: readonly [number, readonly string[]]): boolean =>
+    releaseOf(architecture.name, name) > newest;
+
+  const entries = [...table.names];
+  const ranges: NumberRange[] = [];
+  let open = table.largest + 1;
+  for (const [number] of entries.filter(([number]) => number <= table.largest).reverse()) {
+    if (!isNewer([number, table.names.get(number) ?? []])) break;
+    open = number;
+  }
+  for (const [number, names] of entries) {
+    if (number >= open || decided.has(number) || !isNewer([number, names])) continue;
+    const previous = ranges.at(-1);
+    if (previous?.last === number - 1) ranges[ranges.length - 1] = { ...previous, last: number };
+    else ranges.push({ first: number, last: number, action });
+  }
+  const end = architecture.name === "x86_64" ? X32_SYSCALL_BIT - 1 : MINUS_ONE - 1;
+  // The second block of arm and x32 keeps the default unless a rule names a call.
+  const beyond = entries.map(([number]) => number).filter((number) => number > table.largest);
+  let first = open;
+  for (const number of beyond) {
+    if (number > first) ranges.push({ first, last: number - 1, action });
+    first = number + 1;
+  }
+  ranges.push({ first, last: end, action });
+  return ranges;
+}
+
+function newestNamed(profile: Profile, architecture: ArchitectureName, table: SyscallTable): Release | undefined {
+  let newest: Release | undefined;
+  for (const rule of profile.rules)
+    for (const name of rule.names)
+      if (table.numbers.has(name)) newest = Math.max(newest ?? 0, releaseOf(architecture, name));
+  return newest;
+}
+
+/**
+ * x86_64 and x32 share one AUDIT_ARCH value. Where only one of them is filtered, the other's numbers are refused with
+ * KILL_THREAD, like any architecture that is not listed; −1 stays with the default.
+ */
+function joinX32(sections: readonly Section[]): readonly ArchitectureRules[] {
+  const joined: ArchitectureRules[] = [];
+  const amd64 = sections.find(({ architecture }) => architecture.name === "x86_64");
+  const x32 = sections.find(({ architecture }) => architecture.name === "x32");
+  for (const section of sections) {
+    const { architecture } = section;
+    if (section !== amd64 && section !== x32) joined.push(finish(architecture, [section], []));
+    else if (section === (amd64 ?? x32)) {
+      const refused: NumberRange[] = [];
+      if (amd64 === undefined) refused.push({ first: 0, last: X32_SYSCALL_BIT - 1, action: SECCOMP_RET_KILL_THREAD });
+      if (x32 === undefined)
+        refused.push({ first: X32_SYSCALL_BIT, last: MINUS_ONE - 1, action: SECCOMP_RET_KILL_THREAD });
+      joined.push(
+        finish(
+          architecture,
+          [amd64, x32].filter((part) => part !== undefined),
+          refused,
+        ),
+      );
+    }
+  }
+  return joined;
+}
+
+function finish(
+  { auditArchitecture, bigEndian }: Architecture,
+  parts: readonly Section[],
+  refused: readonly NumberRange[],
+): ArchitectureRules {
+  const [first] = parts;
+  if (first === undefined) throw new Error("an architecture section has at least one part");
+  return {
+    auditArchitecture,
+    bigEndian,
+    calls: parts.flatMap(({ calls }) => calls),
+    ranges: [...parts.flatMap(({ ranges }) => ranges), ...refused].sort((a, b) => a.first - b.first),
+    defaultAction: first.defaultAction,
+  };
+}
