@@ -1,59 +1,10 @@
 /** A container on a terminal: raw mode while it runs, sizes that follow, and the caller's settings back whatever happens. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { closeSync, constants, createReadStream, openSync, type ReadStream, writeSync } from "node:fs";
 import { kernelTest } from "../support/kernel-test.ts";
 import { descendants, until } from "../support/leftovers.ts";
-import { openPseudoTerminal } from "../support/libc.ts";
 import { busyboxRoot } from "../support/root-filesystem.ts";
-import { outcomeOf, pycri, startProgram } from "../support/run.ts";
-import { pycriCommand } from "../support/scratch.ts";
-
-/** A terminal with a program on it as its controlling terminal, like a shell's window. */
-class Terminal implements Disposable {
-  readonly #master: number;
-  readonly #slave: number;
-  readonly #stream: ReadStream;
-  readonly path: string;
-  output = "";
-
-  constructor() {
-    const { master, path } = openPseudoTerminal();
-    this.#master = master;
-    this.path = path;
-    // Held open, so that reads of the master do not fail between programs.
-    this.#slave = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
-    this.#stream = createReadStream("", { fd: master, autoClose: false });
-    this.#stream.on("data", (chunk) => (this.output += chunk.toString()));
-    this.#stream.on("error", () => undefined);
-    this.stty("rows", "30", "cols", "90");
-  }
-
-  stty(...settings: readonly string[]): string {
-    return execFileSync("stty", ["-F", this.path, ...settings], { encoding: "utf8" }).trim();
-  }
-
-  type(text: string): void {
-    writeSync(this.#master, text);
-  }
-
-  start(args: readonly string[]): ReturnType<typeof startProgram> {
-    // The caller must be able to open its own terminal by name.
-    execFileSync("chmod", ["666", this.path]);
-    return startProgram(["setsid", "--ctty", ...pycriCommand, ...args], [this.#slave, this.#slave, this.#slave]);
-  }
-
-  async sees(text: string | RegExp): Promise<void> {
-    const found = (): boolean => (typeof text === "string" ? this.output.includes(text) : text.test(this.output));
-    await until(`${text} on the terminal; it shows ${JSON.stringify(this.output)}`, found);
-  }
-
-  [Symbol.dispose](): void {
-    this.#stream.destroy();
-    closeSync(this.#slave);
-    closeSync(this.#master);
-  }
-}
+import { outcomeOf, pycri } from "../support/run.ts";
+import { Terminal } from "../support/terminal.ts";
 
 kernelTest("-t: the command has a terminal of the container's own, of the caller's size", async () => {
   using terminal = new Terminal();
