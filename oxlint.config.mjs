@@ -33,7 +33,7 @@ const PACKAGE_HOME = {
   "tar-stream": "image",
   undici: "image",
   fzstd: "image",
-  "dbus-next": "cgroup",
+  "@jellybrick/dbus-next": "cgroup",
 };
 
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");

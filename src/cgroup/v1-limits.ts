@@ -4,6 +4,7 @@
  */
 import type { LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources, ThrottledDevice } from "../oci/linux-resources.ts";
 import {
+  bandwidthCpus,
   checkBlkioWeight,
   formatInteger,
   isUnlimited,
@@ -12,7 +13,7 @@ import {
   swapFromTotal,
   type Bandwidth,
 } from "./conversions.ts";
-import { LimitWriter, type CgroupInterface, type CgroupWrite, type LimitWrites } from "./limit-writes.ts";
+import { LimitWriter, type CgroupInterface, type LimitWrites } from "./limit-writes.ts";
 import { checkBurst, checkPageSize } from "./v2-limits.ts";
 
 /** What is in force already. Memory in bytes, Infinity without a limit. */
@@ -21,9 +22,12 @@ export interface PresentV1Limits {
   /** Memory plus swap. */
   readonly total: number;
   readonly bandwidth: Bandwidth;
+  /** CPUs that the cgroups above allow. v1 answers a larger quota with EINVAL, where v2 holds the smaller one. */
+  readonly parentCpus?: number;
 }
 
-const NEW_CGROUP: PresentV1Limits = {
+/** In a cgroup just made. */
+export const NEW_V1_CGROUP: PresentV1Limits = {
   memory: Infinity,
   total: Infinity,
   bandwidth: { quota: Infinity, period: 100_000 },
@@ -33,11 +37,11 @@ const NEW_CGROUP: PresentV1Limits = {
 export function v1LimitWrites(
   resources: LinuxResources,
   cgroup: CgroupInterface,
-  present: PresentV1Limits = NEW_CGROUP,
+  present: PresentV1Limits = NEW_V1_CGROUP,
 ): LimitWrites {
   const out = new LimitWriter(cgroup);
   if (resources.memory !== undefined) writeMemory(out, resources.memory, present);
-  if (resources.cpu !== undefined) writeCpu(out, resources.cpu, present.bandwidth);
+  if (resources.cpu !== undefined) writeCpu(out, resources.cpu, present);
   const pids = resources.pids?.limit;
   if (pids !== undefined) {
     out.write("pids.limit", "pids", "pids.max", pids <= 0 || isUnlimited(pids) ? "max" : formatInteger(pids));
@@ -115,21 +119,25 @@ function toV1(limit: number): string {
   return limit === Infinity ? "-1" : formatInteger(limit);
 }
 
-function writeCpu(out: LimitWriter, cpu: LinuxCpu, present: Bandwidth): void {
+function writeCpu(out: LimitWriter, cpu: LinuxCpu, { bandwidth, parentCpus = Infinity }: PresentV1Limits): void {
   if (cpu.idle === 0) out.write("cpu.idle", "cpu", "cpu.idle", "0", "optional");
   if (cpu.shares !== undefined && cpu.shares !== 0 && cpu.idle !== 1) {
     out.write("cpu.shares", "cpu", "cpu.shares", formatInteger(cpu.shares));
   }
   if (cpu.quota !== undefined || cpu.period !== undefined) {
-    const next = resolveBandwidth(cpu, present);
+    const next = resolveBandwidth(cpu, bandwidth);
     checkBurst(cpu.burst, next);
-    const writes: CgroupWrite[] = [
-      { controller: "cpu", file: "cpu.cfs_period_us", value: formatInteger(next.period) },
-      { controller: "cpu", file: "cpu.cfs_quota_us", value: toV1(next.quota) },
+    const writes = [
+      { file: "cpu.cfs_period_us", value: formatInteger(next.period) },
+      { file: "cpu.cfs_quota_us", value: toV1(next.quota) },
     ];
     // Two files make one ratio, and a parent's ratio bounds it at every moment: the one that lowers it goes first.
-    if (next.period < present.period) writes.reverse();
-    for (const { controller, file, value } of writes) out.write("cpu.quota", controller, file, value);
+    if (next.period < bandwidth.period) writes.reverse();
+    if (next.quota !== Infinity && bandwidthCpus(next) > parentCpus) {
+      out.refuse("cpu.quota", `the cgroups above allow ${parentCpus} CPUs`);
+    } else {
+      for (const { file, value } of writes) out.write("cpu.quota", "cpu", file, value);
+    }
   }
   if (cpu.burst !== undefined) {
     out.write("cpu.burst", "cpu", "cpu.cfs_burst_us", formatInteger(cpu.burst), "optional");

@@ -1,0 +1,54 @@
+/** What becomes of limits that cannot be applied: an error, or one warning. Pure. */
+import { RuntimeError } from "../errors.ts";
+import type { LinuxResources } from "../oci/linux-resources.ts";
+import type { CgroupPolicy } from "../plan/run-request.ts";
+import { checkIdsAvailable, effectiveAllowance, type Allowance } from "./capacity.ts";
+import { isUnlimited } from "./conversions.ts";
+import type { UnsupportedLimit } from "./limit-writes.ts";
+
+/** @returns warnings. RuntimeError LIMIT_UNSUPPORTED under the policy "enabled"; `details.limits` lists them all. */
+export function applyPolicy(
+  policy: CgroupPolicy,
+  unsupported: readonly UnsupportedLimit[],
+  hint: string | undefined,
+): readonly string[] {
+  if (unsupported.length === 0) return [];
+  const list = unsupported.map(({ limit, reason }) => `${limit} (${reason})`).join(", ");
+  if (policy !== "enabled") return [`limits not applied: ${list}`];
+  throw new RuntimeError("LIMIT_UNSUPPORTED", `Cannot apply ${list}`, {
+    hint: `${hint === undefined ? "" : `${hint}; `}--cgroups=auto applies what can be applied and warns about the rest`,
+    details: { limits: unsupported },
+  });
+}
+
+/** The names of all limits in `resources`, for hosts where none can be applied. */
+export function limitNames(resources: LinuxResources): readonly string[] {
+  const names: string[] = [];
+  const collect = (prefix: string, members: object | undefined): void => {
+    for (const name of Object.keys(members ?? {})) names.push(`${prefix}.${name}`);
+  };
+  collect("memory", resources.memory);
+  collect("cpu", resources.cpu);
+  collect("pids", resources.pids);
+  collect("blockIO", resources.blockIO);
+  collect("unified", resources.unified);
+  collect("rdma", resources.rdma);
+  collect("network", resources.network);
+  if ((resources.hugepageLimits ?? []).length > 0) names.push("hugepageLimits");
+  return names;
+}
+
+/** Rejects CPUs and memory nodes that the parent's cpuset does not have. RuntimeError LIMIT_UNSUPPORTED. */
+export function checkCpuset(resources: LinuxResources, parent: { readonly cpus: string; readonly mems: string }): void {
+  if (resources.cpu?.cpus) checkIdsAvailable("CPU", resources.cpu.cpus, parent.cpus);
+  if (resources.cpu?.mems) checkIdsAvailable("memory node", resources.cpu.mems, parent.mems);
+}
+
+/** The memory limit that holds, in bytes: the container's own or a smaller one above it; undefined for none. */
+export function holdingMemoryLimit(resources: LinuxResources, levels: readonly Allowance[]): number | undefined {
+  const own = resources.memory?.limit;
+  const asked = own === undefined || own === 0 || isUnlimited(own) ? Infinity : own;
+  const cgroups = levels.filter(({ holder }) => holder !== "the host");
+  const least = Math.min(asked, effectiveAllowance(cgroups).memory.value);
+  return least === Infinity ? undefined : least;
+}
