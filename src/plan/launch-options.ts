@@ -3,6 +3,7 @@
  * adds around the container (its record, its cgroup).
  */
 
+import type { PrivateDirectory } from "./host-root.ts";
 import type { MonitorOperation } from "./operations.ts";
 import type { CgroupPolicy, RootWrites } from "./run-request.ts";
 
@@ -10,7 +11,7 @@ import type { CgroupPolicy, RootWrites } from "./run-request.ts";
 export type RootMode =
   | { readonly kind: "directory"; readonly writes: RootWrites }
   /** `root.path` is the host's "/". Each of the `hidden` directories that exists gets an empty tmpfs of its own. */
-  | { readonly kind: "host"; readonly hidden: readonly string[] };
+  | { readonly kind: "host"; readonly hidden: readonly PrivateDirectory[] };
 
 export interface LaunchOptions {
   /** The container's id. */

@@ -1,0 +1,34 @@
+/**
+ * Resource limits of the process itself (`--ulimit`): they need no cgroup. Raising a hard limit needs CAP_SYS_RESOURCE in
+ * the initial user namespace, which nobody in a container has; the kernel's refusal is explained in
+ * `explain-failure.ts`.
+ */
+
+import { RuntimeError } from "../errors.ts";
+import { RLIMIT_NAMES, RLIM_INFINITY, rlimitNumber } from "../oci/rlimit-numbers.ts";
+import type { PosixRlimit } from "../oci/spec.ts";
+import type { ContainerOperation } from "./operations.ts";
+import type { RlimitRequest } from "./run-request.ts";
+
+export function buildRlimits(requests: readonly RlimitRequest[]): readonly PosixRlimit[] {
+  return requests.map(({ type, soft, hard }) => ({ type, soft: soft ?? RLIM_INFINITY, hard: hard ?? RLIM_INFINITY }));
+}
+
+export function planRlimits(rlimits: readonly PosixRlimit[]): readonly ContainerOperation[] {
+  const seen = new Set<string>();
+  return rlimits.map(({ type, soft, hard }) => {
+    const resource = rlimitNumber(type);
+    if (resource === undefined) {
+      throw new RuntimeError("INVALID_SPEC", `Unknown resource limit "${type}"`, {
+        hint: `Known are ${RLIMIT_NAMES.map((name) => name.slice("RLIMIT_".length).toLowerCase()).join(", ")}.`,
+      });
+    }
+    if (seen.has(type)) throw new RuntimeError("INVALID_SPEC", `The resource limit ${type} is set twice`);
+    seen.add(type);
+    const values = { soft: BigInt(soft), hard: BigInt(hard) };
+    if (values.soft > values.hard) {
+      throw new RuntimeError("INVALID_ARGUMENT", `The soft limit ${soft} of ${type} exceeds its hard limit ${hard}`);
+    }
+    return { op: "setRlimit", resource, ...values };
+  });
+}
