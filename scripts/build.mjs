@@ -1,5 +1,5 @@
 /**
- * The build, step by step: types and test code with tsc, then the generated sources, the compiler component, the native
+ * The build, step by step: types and test code with tsc, then the schemas' validators, the compiler component, the native
  * helper and the bundles. `node scripts/build.mjs [STEP…]` runs single steps. Each step but the first is a function
  * exported by a script of its own that tsc has emitted to `build/scripts`.
  */
@@ -17,6 +17,7 @@ const steps = {
     });
     if (result.status !== 0) process.exit(result.status ?? 1);
   },
+  validators: () => load("build-validators"),
   component: () => load("build-component"),
   native: () => load("build-native"),
   bundle: () => load("build-bundle"),

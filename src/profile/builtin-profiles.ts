@@ -4,7 +4,7 @@
  */
 import baseline from "../../profiles/baseline.json" with { type: "json" };
 import defaultProfile from "../../profiles/default.json" with { type: "json" };
-import { parseProfile } from "./parse-profile.ts";
+import { profileFromDocument } from "./profile-from-document.ts";
 import type { Profile } from "./profile.ts";
 import type { ProfileDocument } from "./profile-document.ts";
 
@@ -24,5 +24,5 @@ export function builtinDocument(name: BuiltinProfileName): ProfileDocument {
 }
 
 export function builtinProfile(name: BuiltinProfileName): Profile {
-  return parseProfile(documents[name]);
+  return profileFromDocument(documents[name]);
 }
