@@ -6,7 +6,7 @@
  * print its plan; `prepare` then changes the host as far as that must happen before the monitor takes over.
  */
 import type { LinuxResources } from "../oci/linux-resources.ts";
-import type { CgroupPlan } from "../plan/cgroup-plan.ts";
+import type { CgroupPlan, CgroupRecord } from "../plan/cgroup-plan.ts";
 import type { CgroupPolicy } from "../plan/run-request.ts";
 import type { Allowance } from "./capacity.ts";
 import type { CgroupInterface } from "./limit-writes.ts";
@@ -41,18 +41,3 @@ export interface CgroupManager {
   /** RuntimeError LIMIT_UNSUPPORTED, INVALID_SPEC, HOST_UNSUPPORTED. */
   prepare(request: CgroupRequest): Promise<PreparedCgroup>;
 }
-
-/** Where a container's cgroup is, as its state file keeps it. */
-export type CgroupRecord =
-  | {
-      readonly version: 2;
-      /** Absolute path of the leaf. */
-      readonly directory: string;
-      /** The transient scope that the leaf belongs to, and on which bus its manager listens. */
-      readonly unit?: { readonly name: string; readonly bus: string };
-    }
-  | {
-      readonly version: 1;
-      /** Controller to absolute path of its leaf. */
-      readonly directories: Readonly<Record<string, string>>;
-    };

@@ -31,3 +31,18 @@ export interface CgroupPlan {
 
 /** A container that stays in the caller's cgroup. */
 export const NO_CGROUP: CgroupPlan = { prepare: [], cloneInto: "", enter: [], examine: [], remove: [] };
+
+/** Where a container's cgroup is, as its state file keeps it. */
+export type CgroupRecord =
+  | {
+      readonly version: 2;
+      /** Absolute path of the leaf. */
+      readonly directory: string;
+      /** The transient scope that the leaf belongs to, and on which bus its manager listens. */
+      readonly unit?: { readonly name: string; readonly bus: string };
+    }
+  | {
+      readonly version: 1;
+      /** Controller to absolute path of its leaf. */
+      readonly directories: Readonly<Record<string, string>>;
+    };
