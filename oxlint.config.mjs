@@ -36,6 +36,9 @@ const PACKAGE_HOME = {
   "@jellybrick/dbus-next": "cgroup",
 };
 
+/** What a pure folder could reach without an import. An OCI Spec's `process` is a local name and no trespass. */
+const EFFECTFUL_GLOBALS = ["process", "Buffer", "fetch", "setTimeout", "setInterval", "setImmediate", "performance"];
+
 const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
 /** Restrictions for the files of one folder; `effects` lifts the ban on Node built-ins. */
@@ -91,7 +94,7 @@ export default {
   categories: { correctness: "error", suspicious: "error" },
   ignorePatterns: ["build/**", "dist/**", "**/generated/**", "wasm/assembly/**"],
   rules: {
-    eqeqeq: "error",
+    eqeqeq: ["error", "always", { null: "ignore" }],
     "no-var": "error",
     "prefer-const": "error",
     "typescript/consistent-type-imports": "error",
@@ -103,6 +106,11 @@ export default {
     "no-shadow": "off",
     // A helper beside its one use reads better than one far above it.
     "unicorn/consistent-function-scoping": "off",
+    // Sorting a copy of one's own is fine.
+    "unicorn/no-array-sort": "off",
+    "unicorn/no-array-reverse": "off",
+    // fast-check is read as `fc.integer()` everywhere.
+    "import/no-named-as-default-member": "off",
     // Sequential by intent: operations of a launch have an order.
     "no-await-in-loop": "off",
     "import/no-unassigned-import": "off",
@@ -119,6 +127,20 @@ export default {
     {
       files: ["src/seccomp/compile.ts"],
       rules: { "no-restricted-imports": restrictedImports("seccomp", { effects: true }) },
+    },
+    {
+      files: pure.map((folder) => `src/${folder}/**/*.ts`),
+      excludeFiles: ["src/seccomp/compile.ts"],
+      rules: {
+        "no-restricted-properties": "off",
+        "no-restricted-globals": [
+          "error",
+          ...EFFECTFUL_GLOBALS.map((name) => ({
+            name,
+            message: "Pure folders compute from their arguments; pass the value in.",
+          })),
+        ],
+      },
     },
     {
       files: ["src/cli/**/*.ts", "src/host/**/*.ts"],

@@ -121,6 +121,17 @@ test("process.env is read in src/cli and src/host only", () => {
   for (const folder of ["cli", "host"]) assert.deepEqual(lint(`src/${folder}/a.ts`, source), []);
 });
 
+test("a pure folder reaches the process through no global either", () => {
+  const diagnostics = lint("src/plan/a.ts", "export const home: unknown = process.env['HOME'];\n");
+  assert.deepEqual(
+    diagnostics.map(({ code, help }) => [code, /Pure folders/.test(help)]),
+    [["eslint(no-restricted-globals)", true]],
+  );
+  const spec =
+    "export const args = (process: { readonly env: readonly string[] }): readonly string[] => process.env;\n";
+  assert.deepEqual(lint("src/plan/a.ts", spec), []);
+});
+
 test("every folder of src has its boundary", async () => {
   const { MAY_IMPORT } = (await import(join(repository, "oxlint.config.mjs"))) as {
     readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>>;
