@@ -195,11 +195,10 @@ export interface MountContext {
 
 /** True when a mount wants to see what the host mounts later, or to share what it mounts itself. */
 export function wantsHostPropagation(mounts: readonly Mount[], linux: Linux): boolean {
-  const receives = (flags: bigint): boolean => (flags & (MS.SLAVE | MS.SHARED)) !== 0n;
   return (
     linux.rootfsPropagation === "shared" ||
     linux.rootfsPropagation === "slave" ||
-    mounts.some((mount) => receives(sortMountOptions(mount.options ?? []).propagation))
+    mounts.some((mount) => (sortMountOptions(mount.options ?? []).propagation & (MS.SLAVE | MS.SHARED)) !== 0n)
   );
 }
 

@@ -42,7 +42,7 @@ export function resolveUser(request: UserRequest, root: RootFacts): ResolvedUser
       ? []
       : groups.filter((group) => group.members.includes(entry.name) && group.gid !== gid).map((group) => group.gid);
   const added = request.additionalGroups.map((name) => findGroup(name, groups));
-  for (const added_ of added) requireMapped("gid", added_, request.gidMappings);
+  for (const id of added) requireMapped("gid", id, request.gidMappings);
   if (added.length > 0 && !request.mayCallSetgroups) {
     throw new RuntimeError("ID_NOT_GRANTED", `Cannot add the group "${request.additionalGroups[0]}"`, {
       hint: "Supplementary groups need subordinate gids: see pycri doctor.",
