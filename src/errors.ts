@@ -17,6 +17,18 @@ const EXIT_STATUS = {
   ROOTFS_NOT_FOUND: 125,
   /** The name stands for an image, and no such image is stored. */
   IMAGE_NOT_FOUND: 125,
+  /** No manifest of the image fits the platform asked for. */
+  PLATFORM_NOT_FOUND: 125,
+  /** A layer or archive violates its format, tries to escape, or exceeds a limit. */
+  INVALID_LAYER: 125,
+  /** Content does not have the digest it was asked for by; nothing of it is kept. */
+  DIGEST_MISMATCH: 125,
+  /** A registry could not be reached or answered with an error. */
+  REGISTRY_FAILED: 125,
+  /** A registry wants credentials, or refuses those it got; or configuration blocks it. */
+  REGISTRY_DENIED: 125,
+  /** The image still has containers, other names or children. */
+  IMAGE_IN_USE: 125,
   /** A bind source that does not exist or cannot be opened. */
   MOUNT_SOURCE_NOT_FOUND: 125,
   /** A user or group that the container's passwd or group file does not know. */
