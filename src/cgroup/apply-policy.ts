@@ -13,12 +13,19 @@ export function applyPolicy(
   hint: string | undefined,
 ): readonly string[] {
   if (unsupported.length === 0) return [];
-  const list = unsupported.map(({ limit, reason }) => `${limit} (${reason})`).join(", ");
+  const list = describe(unsupported);
   if (policy !== "enabled") return [`limits not applied: ${list}`];
   throw new RuntimeError("LIMIT_UNSUPPORTED", `Cannot apply ${list}`, {
     hint: `${hint === undefined ? "" : `${hint}; `}--cgroups=auto applies what can be applied and warns about the rest`,
     details: { limits: unsupported },
   });
+}
+
+/** `memory.limit, pids.limit: why; cpu.cpus: why else`. */
+function describe(unsupported: readonly UnsupportedLimit[]): string {
+  const limits = new Map<string, string[]>();
+  for (const { limit, reason } of unsupported) limits.set(reason, [...(limits.get(reason) ?? []), limit]);
+  return [...limits].map(([reason, names]) => `${names.join(", ")}: ${reason}`).join("; ");
 }
 
 /** The names of all limits in `resources`, for hosts where none can be applied. */

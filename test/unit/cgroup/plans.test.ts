@@ -142,14 +142,14 @@ describe("limits that cannot be applied", () => {
   it("are an error with a way out", () => {
     assert.throws(() => applyPolicy("enabled", unsupported, "do this"), {
       code: "LIMIT_UNSUPPORTED",
-      message: "Cannot apply cpu.cpus (the cpuset controller is not delegated to you)",
+      message: "Cannot apply cpu.cpus: the cpuset controller is not delegated to you",
       hint: "do this; --cgroups=auto applies what can be applied and warns about the rest",
     });
   });
 
   it("are one warning under --cgroups=auto", () => {
     assert.deepEqual(applyPolicy("auto", unsupported, undefined), [
-      "limits not applied: cpu.cpus (the cpuset controller is not delegated to you)",
+      "limits not applied: cpu.cpus: the cpuset controller is not delegated to you",
     ]);
     assert.deepEqual(applyPolicy("auto", [], undefined), []);
   });
