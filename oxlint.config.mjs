@@ -75,9 +75,9 @@ function restrictedImports(folder, { effects = !pure.includes(folder) } = {}) {
 const ENVIRONMENT = "The environment is read in src/cli and src/host only; pass the value in.";
 const ENVIRONMENT_IMPORT = { name: "node:process", importNames: ["env"], message: ENVIRONMENT };
 
-/** jco's output, wherever below `build/` or `dist/` it lies. */
+/** What the component's build makes: declarations below `wasm/`, the loadable forms in `dist/`. */
 const COMPONENT = {
-  regex: "(?:^|/)(?:build|dist|generated)/(?:[^/]+/)*component/|(?:^|/)component/[^/]+\\.js$",
+  regex: "(?:^|/)wasm/generated/|(?:^|/)dist/|(?:^|/)component/[^/]+\\.js$",
   message: "Only src/seccomp/compile.ts loads the compiler component.",
 };
 

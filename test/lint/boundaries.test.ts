@@ -12,6 +12,7 @@ import { repository } from "../support/repository.ts";
 
 interface Diagnostic {
   readonly code: string;
+  readonly message: string;
   readonly help: string;
   readonly filename: string;
 }
@@ -63,8 +64,8 @@ const FORBIDDEN: readonly (readonly [path: string, specifier: string, reason: Re
   ["src/cli/a.ts", "ajv/dist/2020.js", /Only src\/schema imports ajv/],
   ["src/engine/a.ts", "commander", /Only src\/cli imports commander/],
   ["src/store/a.ts", "tar-stream", /Only src\/image imports tar-stream/],
-  ["src/seccomp/a.ts", "../../build/component/compiler.js", /Only src\/seccomp\/compile\.ts loads/],
-  ["src/engine/a.ts", "../../build/component/compiler.js", /Only src\/seccomp\/compile\.ts loads/],
+  ["src/seccomp/a.ts", "../../wasm/generated/seccomp.js", /Only src\/seccomp\/compile\.ts loads/],
+  ["src/engine/a.ts", "../../wasm/generated/seccomp.js", /Only src\/seccomp\/compile\.ts loads/],
   ["src/seccomp/compile.ts", "@bytecodealliance/jco", /build-time tool/],
 ];
 
@@ -96,7 +97,7 @@ const ALLOWED: readonly (readonly [path: string, specifier: string])[] = [
   ["src/sys/a.ts", "koffi"],
   ["src/image/a.ts", "tar-stream"],
   ["src/schema/a.ts", "ajv"],
-  ["src/seccomp/compile.ts", "../../build/component/compiler.js"],
+  ["src/seccomp/compile.ts", "../../wasm/generated/seccomp.js"],
   ["src/seccomp/compile.ts", "node:fs"],
 ];
 
@@ -124,7 +125,7 @@ test("process.env is read in src/cli and src/host only", () => {
 test("a pure folder reaches the process through no global either", () => {
   const diagnostics = lint("src/plan/a.ts", "export const home: unknown = process.env['HOME'];\n");
   assert.deepEqual(
-    diagnostics.map(({ code, help }) => [code, /Pure folders/.test(help)]),
+    diagnostics.map(({ code, message, help }) => [code, /Pure folders/.test(`${message} ${help}`)]),
     [["eslint(no-restricted-globals)", true]],
   );
   const spec =
