@@ -3,10 +3,8 @@
  * the layout of the whole. Every choice is priced by the weights that the caller gave.
  */
 
-import { Decisions } from "./decisions";
+import { ArgumentChecks } from "./argument-checks";
 import { InstructionGraph, JUMP_EQUAL } from "./instruction-graph";
-import { Layout } from "./layout";
-import { Loader } from "./loads";
 import { ArchitectureRules, CallRule, CallWeight, NumberRange } from "./records";
 import { SearchTree } from "./search-tree";
 import { Segments } from "./segments";
@@ -21,11 +19,18 @@ const X32_BIT: u32 = 0x40000000;
 const SIZE_PRICE: f64 = 0.25;
 
 export class Compilation {
-  graph: InstructionGraph = new InstructionGraph();
+  graph: InstructionGraph;
+  private checks: ArgumentChecks;
   weights: usize = 0;
   weightCount: u32 = 0;
   baseWeight: u32 = 1;
   freeAllow: bool = true;
+
+  constructor() {
+    const graph = new InstructionGraph();
+    this.graph = graph;
+    this.checks = new ArgumentChecks(graph);
+  }
 
   /** The root of the whole program. */
   build(architectures: usize, count: u32, unknown: u32): i32 {
@@ -44,8 +49,6 @@ export class Compilation {
 
   private segmentsOf(rules: ArchitectureRules): Segments {
     const segments = new Segments();
-    const decisions = new Decisions();
-    const loader = new Loader(decisions, this.graph, rules.bigEndian);
     const fallback = this.graph.returns(rules.defaultAction);
     let call: u32 = 0;
     let range: u32 = 0;
@@ -64,7 +67,7 @@ export class Compilation {
         const rule = changetype<CallRule>(rules.calls + call * offsetof<CallRule>());
         if (rule.number == number) {
           const node =
-            rule.clauseCount == 0 ? this.graph.returns(rule.otherwise) : loader.instructions(decisions.ofCall(rule));
+            rule.clauseCount == 0 ? this.graph.returns(rule.otherwise) : this.checks.build(rule, rules.bigEndian);
           segments.add(number, node);
           call++;
           next++;
@@ -75,7 +78,6 @@ export class Compilation {
       segments.add(number, surrounding);
       next = end + 1;
     }
-    if (decisions.exhausted) this.graph.exhausted = true;
     this.weigh(segments, rules);
     return segments;
   }
@@ -88,7 +90,9 @@ export class Compilation {
   /** Gives every listed number its base weight, every segment at least one, and the given weights on top. */
   private weigh(segments: Segments, rules: ArchitectureRules): void {
     const base = <f64>this.baseWeight;
-    for (let i = 0; i < segments.count; i++) segments.weight[i] = base;
+    for (let i = 0; i < segments.count; i++) {
+      segments.weight[i] = segments.first[i] >= X32_BIT ? base / 16 : base;
+    }
     let at = 0;
     for (let i: u32 = 0; i < rules.callCount; i++) {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;

@@ -22,6 +22,8 @@ const MAXIMUM_DECISIONS: i32 = 1 << 14;
 
 export class Decisions {
   count: i32 = 0;
+  /** Whether equality tests the low half first: unequal arguments mostly differ there. */
+  lowFirst: bool = true;
   exhausted: bool = false;
   test: StaticArray<u8> = new StaticArray<u8>(INITIAL_CAPACITY);
   /** Index into the twelve words of the arguments: twice the argument, plus one for its high half. */
@@ -34,6 +36,18 @@ export class Decisions {
   private chain: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
   private buckets: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY << 2);
 
+  clear(): void {
+    this.count = 0;
+    this.exhausted = false;
+    memory.fill(changetype<usize>(this.buckets), 0, this.buckets.length * sizeof<i32>());
+  }
+
+  /** Whether the decision compares all bits of its word with a constant. */
+  comparesWhole(id: i32): bool {
+    const test = this.test[id];
+    return test == AT_LEAST || (test == IS && this.mask[id] == ALL);
+  }
+
   outcome(action: u32): i32 {
     return this.node(OUTCOME, 0, 0, action, NONE, NONE);
   }
@@ -44,8 +58,8 @@ export class Decisions {
     if (mask == 0) return onTrue;
     // One instruction tests against zero, or a single bit, where `and` and `jeq` take two.
     if (mask != ALL) {
-      if (k == 0) return this.binary(ANY, word, mask, 0, onFalse, onTrue);
-      if (k == mask && popcnt(mask) == 1) return this.binary(ANY, word, mask, 0, onTrue, onFalse);
+      if (k == 0) return this.any(word, mask, onFalse, onTrue);
+      if (k == mask && popcnt(mask) == 1) return this.any(word, mask, onTrue, onFalse);
     }
     return this.binary(IS, word, mask, k, onTrue, onFalse);
   }
@@ -53,6 +67,11 @@ export class Decisions {
   /** `word >= k`. */
   atLeast(word: u8, k: u32, onTrue: i32, onFalse: i32): i32 {
     return k == 0 ? onTrue : this.binary(AT_LEAST, word, ALL, k, onTrue, onFalse);
+  }
+
+  /** `word & mask != 0`. */
+  any(word: u8, mask: u32, onTrue: i32, onFalse: i32): i32 {
+    return this.binary(ANY, word, mask, 0, onTrue, onFalse);
   }
 
   /** `word > k`. */
@@ -166,8 +185,12 @@ export class Decisions {
   }
 
   private equalWide(low: u8, mask: u64, value: u64, onTrue: i32, onFalse: i32): i32 {
-    const lowEqual = this.is(low, <u32>mask, <u32>value, onTrue, onFalse);
-    return this.is(low + 1, <u32>(mask >> 32), <u32>(value >> 32), lowEqual, onFalse);
+    const first: u8 = this.lowFirst ? low : low + 1;
+    const firstShift: u64 = this.lowFirst ? 0 : 32;
+    const secondShift: u64 = 32 - firstShift;
+    const second: u8 = first ^ 1;
+    const next = this.is(second, <u32>(mask >> secondShift), <u32>(value >> secondShift), onTrue, onFalse);
+    return this.is(first, <u32>(mask >> firstShift), <u32>(value >> firstShift), next, onFalse);
   }
 
   private atLeastWide(low: u8, value: u64, onTrue: i32, onFalse: i32): i32 {

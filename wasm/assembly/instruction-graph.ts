@@ -39,6 +39,12 @@ export class InstructionGraph {
   private chain: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
   private buckets: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY << 1);
 
+  clear(): void {
+    this.count = 0;
+    this.exhausted = false;
+    memory.fill(changetype<usize>(this.buckets), 0, this.buckets.length * sizeof<i32>());
+  }
+
   returns(action: u32): i32 {
     return this.node(RETURN, action, NONE, NONE);
   }

@@ -1,0 +1,115 @@
+/**
+ * The instructions that check the arguments of one call. Halves of an equality can be tested in either order and so can
+ * the comparisons of a clause; what is shared afterwards depends on the order, so each is tried and the best kept.
+ */
+
+import { Decisions } from "./decisions";
+import { Facts } from "./facts";
+import { InstructionGraph } from "./instruction-graph";
+import { Loader } from "./loads";
+import { CallRule, Clause, Comparison } from "./records";
+
+/** Comparisons in a call up to which it is worth counting which ones recur. */
+const COUNTING_LIMIT: u32 = 64;
+
+export class ArgumentChecks {
+  private graph: InstructionGraph;
+  private trial: InstructionGraph = new InstructionGraph();
+  private decisions: Decisions;
+  private facts: Facts;
+
+  constructor(graph: InstructionGraph) {
+    const decisions = new Decisions();
+    this.graph = graph;
+    this.decisions = decisions;
+    this.facts = new Facts(decisions);
+  }
+
+  /** The instruction that begins the checks of `rule`. */
+  build(rule: CallRule, bigEndian: bool): i32 {
+    orderComparisons(rule);
+    let lowFirst = true;
+    if (rule.clauseCount > 1 && rule.argumentBits == 64) {
+      lowFirst = this.sizeOf(rule, bigEndian, true) <= this.sizeOf(rule, bigEndian, false);
+    }
+    return this.lower(rule, bigEndian, lowFirst, this.graph);
+  }
+
+  private sizeOf(rule: CallRule, bigEndian: bool, lowFirst: bool): i32 {
+    this.trial.clear();
+    this.lower(rule, bigEndian, lowFirst, this.trial);
+    return this.trial.count;
+  }
+
+  private lower(rule: CallRule, bigEndian: bool, lowFirst: bool, graph: InstructionGraph): i32 {
+    this.decisions.clear();
+    this.decisions.lowFirst = lowFirst;
+    const root = this.facts.simplify(this.decisions.ofCall(rule));
+    if (this.decisions.exhausted) graph.exhausted = true;
+    return new Loader(this.decisions, graph, bigEndian).instructions(root);
+  }
+}
+
+/**
+ * Puts the comparisons that most clauses share first, so that the clauses share the test. The order within a clause has
+ * no meaning.
+ */
+function orderComparisons(rule: CallRule): void {
+  if (rule.clauseCount < 2) return;
+  let total: u32 = 0;
+  for (let i: u32 = 0; i < rule.clauseCount; i++) total += clauseOf(rule, i).comparisonCount;
+  if (total > COUNTING_LIMIT) return;
+  for (let i: u32 = 0; i < rule.clauseCount; i++) {
+    const clause = clauseOf(rule, i);
+    for (let j: u32 = 1; j < clause.comparisonCount; j++) {
+      for (let k = j; k > 0; k--) {
+        const before = comparisonOf(clause, k - 1);
+        const after = comparisonOf(clause, k);
+        if (occurrences(rule, before) >= occurrences(rule, after)) break;
+        exchange(before, after);
+      }
+    }
+  }
+}
+
+function clauseOf(rule: CallRule, index: u32): Clause {
+  return changetype<Clause>(rule.clauses + index * offsetof<Clause>());
+}
+
+function comparisonOf(clause: Clause, index: u32): Comparison {
+  return changetype<Comparison>(clause.comparisons + index * offsetof<Comparison>());
+}
+
+function occurrences(rule: CallRule, wanted: Comparison): i32 {
+  let count = 0;
+  for (let i: u32 = 0; i < rule.clauseCount; i++) {
+    const clause = clauseOf(rule, i);
+    for (let j: u32 = 0; j < clause.comparisonCount; j++) {
+      const comparison = comparisonOf(clause, j);
+      if (
+        comparison.index == wanted.index &&
+        comparison.operator == wanted.operator &&
+        comparison.value == wanted.value &&
+        comparison.mask == wanted.mask
+      ) {
+        count++;
+      }
+    }
+  }
+  return count;
+}
+
+function exchange(a: Comparison, b: Comparison): void {
+  const index = a.index;
+  const operator = a.operator;
+  const value = a.value;
+  const mask = a.mask;
+  a.index = b.index;
+  a.operator = b.operator;
+  a.value = b.value;
+  a.mask = b.mask;
+  b.index = index;
+  b.operator = operator;
+  b.value = value;
+  b.mask = mask;
+}
