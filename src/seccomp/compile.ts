@@ -52,8 +52,8 @@ export function compileFilter(filter: Filter, options: CompileOptions = {}): Com
 /** The total that given weights are scaled to; the unit of `base-weight`. */
 const WEIGHT_TOTAL = 1_000_000;
 
-/** What every number weighs beside the given weights: 4 % of them for a table of 400 calls. */
-const BASE_WEIGHT = 100;
+/** What every number weighs beside the given weights: 3 % of them for a table of 400 calls. */
+const BASE_WEIGHT = 80;
 
 function lowerOptions({ weights = "uniform", kernel = "bitmap" }: CompileOptions): Wit.CompileOptions {
   if (weights === "uniform") return { weights: [], baseWeight: 1, kernel };

@@ -18,6 +18,12 @@ const X32_BIT: u32 = 0x40000000;
 /** What an instruction of size costs, in executed instructions of one number met once. */
 const SIZE_PRICE: f64 = 0.25;
 
+/** The part of all weight that goes into keeping the longest path short. */
+const DEPTH_SHARE: f64 = 0.005;
+
+/** The same among x32 calls, which hardly any program makes: there the longest path is what matters. */
+const RARE_DEPTH_SHARE: f64 = 1;
+
 export class Compilation {
   graph: InstructionGraph;
   private checks: ArgumentChecks;
@@ -39,12 +45,40 @@ export class Compilation {
     for (let i = <i32>count - 1; i >= 0; i--) {
       const rules = changetype<ArchitectureRules>(architectures + <usize>i * offsetof<ArchitectureRules>());
       const segments = this.segmentsOf(rules);
-      const tree = new SearchTree(segments, graph, SIZE_PRICE * <f64>this.baseWeight);
-      const search = tree.build();
+      const search = this.search(segments);
       const entry = segments.count == 1 ? search : graph.loads(NUMBER_OFFSET, search);
       node = graph.tests(JUMP_EQUAL, rules.auditArchitecture, entry, node);
     }
     return count == 0 ? node : graph.loads(ARCHITECTURE_OFFSET, node);
+  }
+
+  /** The search over an architecture's numbers; those of x32 are a world of their own, one leaf of the whole. */
+  private search(segments: Segments): i32 {
+    const boundary = segments.find(X32_BIT);
+    if (boundary == 0 || boundary == segments.count - 1) return this.searchAll(segments, DEPTH_SHARE);
+    const outer = new Segments();
+    const inner = new Segments();
+    let innerWeight: f64 = 0;
+    for (let i = 0; i < segments.count; i++) {
+      if (segments.last(i) >= X32_BIT) {
+        inner.add(inner.count == 0 ? X32_BIT : segments.first[i], segments.node[i]);
+        inner.weight[inner.count - 1] = segments.weight[i];
+        innerWeight += segments.weight[i];
+      }
+    }
+    const x32 = this.searchAll(inner, RARE_DEPTH_SHARE);
+    for (let i = 0; i < segments.count && segments.first[i] < X32_BIT; i++) {
+      outer.add(segments.first[i], segments.node[i]);
+      outer.weight[outer.count - 1] = segments.weight[i];
+    }
+    outer.add(X32_BIT, x32);
+    outer.weight[outer.count - 1] += innerWeight;
+    return this.searchAll(outer, DEPTH_SHARE);
+  }
+
+  private searchAll(segments: Segments, depthShare: f64): i32 {
+    segments.favourDeep(this.graph, depthShare);
+    return new SearchTree(segments, this.graph, SIZE_PRICE * <f64>this.baseWeight).build();
   }
 
   private segmentsOf(rules: ArchitectureRules): Segments {
@@ -91,13 +125,13 @@ export class Compilation {
   private weigh(segments: Segments, rules: ArchitectureRules): void {
     const base = <f64>this.baseWeight;
     for (let i = 0; i < segments.count; i++) {
-      segments.weight[i] = segments.first[i] >= X32_BIT ? base / 16 : base;
+      segments.weight[i] = segments.first[i] >= X32_BIT ? base / 256 : base;
     }
     let at = 0;
     for (let i: u32 = 0; i < rules.callCount; i++) {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
       while (segments.last(at) < number) at++;
-      segments.weight[at] += number & X32_BIT ? base / 16 : base;
+      segments.weight[at] += number & X32_BIT ? base / 256 : base;
     }
     const allow = this.graph.returns(0x7fff0000);
     for (let i: u32 = 0; i < this.weightCount; i++) {

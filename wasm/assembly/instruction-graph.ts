@@ -36,6 +36,8 @@ export class InstructionGraph {
   /** Where a test goes when it holds, or the only successor. */
   onTrue: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
   onFalse: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
+  /** Instructions on the longest path to a return, this one and the return included. */
+  height: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
   private chain: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY);
   private buckets: StaticArray<i32> = new StaticArray<i32>(INITIAL_CAPACITY << 1);
 
@@ -84,6 +86,7 @@ export class InstructionGraph {
       this.k = grown<u32>(this.k);
       this.onTrue = grown<i32>(this.onTrue);
       this.onFalse = grown<i32>(this.onFalse);
+      this.height = grown<i32>(this.height);
       this.chain = grown<i32>(this.chain);
     }
     const id = this.count++;
@@ -91,6 +94,8 @@ export class InstructionGraph {
     this.k[id] = k;
     this.onTrue[id] = onTrue;
     this.onFalse[id] = onFalse;
+    const below = onTrue == NONE ? 0 : this.height[onTrue];
+    this.height[id] = 1 + (onFalse == NONE ? below : max<i32>(below, this.height[onFalse]));
     this.chain[id] = this.buckets[bucket];
     this.buckets[bucket] = id + 1;
     return id;

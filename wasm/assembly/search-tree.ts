@@ -11,7 +11,7 @@ import { Segments } from "./segments";
 const TABLE_LIMIT: i32 = 400;
 
 /** Lone numbers in one list. */
-const LIST_LIMIT: i32 = 3;
+const LIST_LIMIT: i32 = 4;
 
 export class SearchTree {
   private segments: Segments;

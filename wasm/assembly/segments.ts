@@ -2,7 +2,12 @@
  * The call numbers of one architecture as consecutive segments of equal outcome, each with the weight of its calls.
  */
 
-import { grown } from "./instruction-graph";
+import { grown, InstructionGraph } from "./instruction-graph";
+
+/** 2 to an exponent of zero or less; below 2⁻⁶³ nothing matters. */
+function powerOfTwo(exponent: i32): f64 {
+  return exponent < -63 ? 0 : 1 / <f64>((<u64>1) << -exponent);
+}
 
 export class Segments {
   count: i32 = 0;
@@ -32,6 +37,30 @@ export class Segments {
 
   isSingle(index: i32): bool {
     return this.first[index] == this.last(index);
+  }
+
+  /**
+   * Adds `share` of the total weight, spread so that deep outcomes come up early: each segment gets weight in
+   * proportion to two to the power of its height, which is how the shallowest tree would see them.
+   */
+  favourDeep(graph: InstructionGraph, share: f64): void {
+    let total: f64 = 0;
+    let powers: f64 = 0;
+    let highest: i32 = 0;
+    for (let i = 0; i < this.count; i++) highest = max(highest, graph.height[this.node[i]]);
+    for (let i = 0; i < this.count; i++) {
+      total += this.weight[i];
+      powers += powerOfTwo(graph.height[this.node[i]] - highest);
+    }
+    for (let i = 0; i < this.count; i++) {
+      this.weight[i] += (share * total * powerOfTwo(graph.height[this.node[i]] - highest)) / powers;
+    }
+  }
+
+  total(): f64 {
+    let sum: f64 = 0;
+    for (let i = 0; i < this.count; i++) sum += this.weight[i];
+    return sum;
   }
 
   /** The segment that contains `number`. */
