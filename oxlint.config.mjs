@@ -77,7 +77,7 @@ const ENVIRONMENT_IMPORT = { name: "node:process", importNames: ["env"], message
 
 /** What the component's build makes: declarations below `wasm/`, the loadable forms in `dist/`. */
 const COMPONENT = {
-  regex: "(?:^|/)wasm/generated/|(?:^|/)dist/|(?:^|/)component/[^/]+\\.js$",
+  regex: "(?:^|/)wasm/generated/|^(?:\\.{1,2}/)+dist/|(?:^|/)component/[^/]+\\.js$",
   message: "Only src/seccomp/compile.ts loads the compiler component.",
 };
 
