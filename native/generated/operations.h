@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0x4674f0eu
+#define WIRE_VERSION 0x3da393f6u
 
 enum {
 	SLOT_LIMIT = 512,
@@ -37,8 +37,8 @@ enum {
 
 enum {
 	CREATE_NOTHING = 0,
-	CREATE_DIRECTORY = 1,
-	CREATE_FILE = 2,
+	CREATE_MATCHING = 1,
+	CREATE_SKIP = 2,
 };
 
 enum {
@@ -80,6 +80,8 @@ enum {
 	OP_REMOVE_HOST_FILE = 14,
 	OP_REMOVE_HOST_TREE = 15,
 	OP_REMOVE_CGROUP = 16,
+	OP_KILL_CGROUP = 17,
+	OP_REPORT_COUNTER = 18,
 	OP_ATTEMPT = 64,
 	OP_WARN = 65,
 	OP_DEATH_SIGNAL = 66,
@@ -226,6 +228,18 @@ struct op_remove_host_tree {
 struct op_remove_cgroup {
 	const char *path;
 	uint32_t timeout_ms;
+};
+
+struct op_kill_cgroup {
+	const char *path;
+	const char *freezer;
+};
+
+struct op_report_counter {
+	const char *path;
+	const char *key;
+	const char *message;
+	const char *record_file;
 };
 
 struct op_attempt {
@@ -491,6 +505,8 @@ struct operation {
 		struct op_remove_host_file remove_host_file;
 		struct op_remove_host_tree remove_host_tree;
 		struct op_remove_cgroup remove_cgroup;
+		struct op_kill_cgroup kill_cgroup;
+		struct op_report_counter report_counter;
 		struct op_attempt attempt;
 		struct op_warn warn;
 		struct op_death_signal death_signal;
@@ -560,6 +576,8 @@ struct operation {
 	X(OP_REMOVE_HOST_FILE, SECTION_MONITOR, 1, "removeHostFile") \
 	X(OP_REMOVE_HOST_TREE, SECTION_MONITOR, 1, "removeHostTree") \
 	X(OP_REMOVE_CGROUP, SECTION_MONITOR, 2, "removeCgroup") \
+	X(OP_KILL_CGROUP, SECTION_MONITOR, 2, "killCgroup") \
+	X(OP_REPORT_COUNTER, SECTION_MONITOR, 4, "reportCounter") \
 	X(OP_ATTEMPT, SECTION_CONTAINER, 2, "attempt") \
 	X(OP_WARN, SECTION_CONTAINER, 1, "warn") \
 	X(OP_DEATH_SIGNAL, SECTION_CONTAINER, 1, "deathSignal") \
@@ -650,6 +668,12 @@ struct operation {
 	X(remove_host_tree, path, FIELD_STRING, "path") \
 	X(remove_cgroup, path, FIELD_STRING, "path") \
 	X(remove_cgroup, timeout_ms, FIELD_U32, "timeoutMs") \
+	X(kill_cgroup, path, FIELD_STRING, "path") \
+	X(kill_cgroup, freezer, FIELD_STRING, "freezer") \
+	X(report_counter, path, FIELD_STRING, "path") \
+	X(report_counter, key, FIELD_STRING, "key") \
+	X(report_counter, message, FIELD_STRING, "message") \
+	X(report_counter, record_file, FIELD_STRING, "recordFile") \
 	X(attempt, first, FIELD_U32, "first") \
 	X(attempt, otherwise, FIELD_U32, "otherwise") \
 	X(warn, message, FIELD_STRING, "message") \
