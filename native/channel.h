@@ -28,8 +28,17 @@
  * that reads end of file. After the monitor's death at any later moment the death signal ends the container half, and the
  * janitor does so where a credential change has cleared that.
  *
- * The janitor listens to no message: it waits for the monitor's pidfd, and the shared page says how far the monitor had
- * come. Before its own end the monitor kills the janitor.
+ *   monitor                            janitor
+ *      |  fork                               |
+ *      |------------------------------------>| waits for the monitor's pidfd only
+ *      |  CONTAINER + pidfd                  |
+ *      |------------------------------------>| (lies in the socket)
+ *      |  SIGKILL, or its own death          |
+ *      |------------------------------------>| reads the socket, cleans up
+ *
+ * After the monitor's death the shared page tells the janitor how far the monitor had come. A monitor that dies between
+ * the clone and CONTAINER leaves a container half that waits for GO, and so ends by itself. Before its own end the
+ * monitor kills the janitor.
  */
 #ifndef PYCRI_CHANNEL_H
 #define PYCRI_CHANNEL_H
@@ -49,6 +58,7 @@ enum message_kind {
 	MESSAGE_PROGRAM,  /* value: index of requestProgram; uid, gid; MESSAGE_PROGRAM_FDS descriptors */
 	MESSAGE_OUTCOME,  /* failure, its error 0 for success */
 	MESSAGE_TERMINAL, /* 2 descriptors: master, slave */
+	MESSAGE_CONTAINER, /* to the janitor: the container's pidfd */
 };
 
 /* User, mount and PID namespace, working directory. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroups.h"
 #include "events.h"
 #include "host_files.h"
 
@@ -63,6 +64,8 @@ static int run_operation(const struct plan *plan, const struct shared *shared, c
 	case OP_REMOVE_CGROUP:
 		return is_ours(plan, shared, operation->remove_cgroup.path) ? remove_cgroup(&operation->remove_cgroup)
 									    : 0;
+	case OP_KILL_CGROUP:
+		return is_ours(plan, shared, operation->kill_cgroup.path) ? kill_cgroup(&operation->kill_cgroup) : 0;
 	case OP_WRITE_KERNEL_FILE:
 		return write_kernel_file(operation->write_kernel_file.path, operation->write_kernel_file.contents);
 	case OP_WRITE_HOST_FILE:

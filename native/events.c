@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "generated/operations.h"
+#include "text.h"
 
 struct record {
 	uint32_t length;
@@ -38,9 +39,17 @@ void event_exited(int events, int code, int signal)
 	write_record(events, &(struct record){ .kind = EVENT_EXITED, .a = code, .b = signal }, "");
 }
 
-void event_failure(int events, uint32_t kind, int section, int32_t index, const struct failure *failure)
+void event_counter(int events, uint32_t index, uint64_t value)
 {
-	struct record record = { .kind = kind, .a = section, .b = index, .c = failure->error };
+	TEXT(number, 24);
 
-	write_record(events, &record, failure->detail);
+	append_number(&number, (int64_t)value);
+	write_record(events, &(struct record){ .kind = EVENT_COUNTER, .b = (int32_t)index }, number.buffer);
+}
+
+void event_failure(int events, uint32_t kind, int section, int32_t index, const struct failure *cause)
+{
+	struct record record = { .kind = kind, .a = section, .b = index, .c = cause->error };
+
+	write_record(events, &record, cause->detail);
 }

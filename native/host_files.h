@@ -23,6 +23,5 @@ int hold_lock(const char *path);
 
 int remove_host_file(const char *path);
 int remove_host_tree(const char *path);
-int remove_cgroup(const struct op_remove_cgroup *op);
 
 #endif

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,10 +38,20 @@ static void await(int pidfd)
 		;
 }
 
-static void run_janitor(const struct monitor *monitor, int monitor_pidfd)
+/* The container's pidfd if the monitor has come so far as to send it, or -1. */
+static int receive_container(int socket)
+{
+	struct message message;
+	int fds[MESSAGE_FDS_MAX];
+
+	return channel_receive(socket, &message, fds) > 0 ? fds[0] : -1;
+}
+
+static void run_janitor(const struct monitor *monitor, int monitor_pidfd, int socket)
 {
 	const struct descriptors *descriptors = &monitor->descriptors;
 	int kept[3 + HELD_LIMIT];
+	const struct shared *shared = monitor->shared;
 	unsigned int count = 0;
 
 	/* Before anything else: a signal to the caller's process group or terminal shall not end the janitor. */
@@ -48,35 +59,53 @@ static void run_janitor(const struct monitor *monitor, int monitor_pidfd)
 	prctl(PR_SET_NAME, "pycri-janitor");
 	release_stdio();
 	kept[count++] = monitor_pidfd;
-	kept[count++] = monitor->container_pidfd;
+	kept[count++] = socket;
 	kept[count++] = descriptors->events;
 	for (unsigned int index = 0; index < descriptors->held_count; index++)
 		kept[count++] = descriptors->held[index];
 	close_all_but(kept, count);
 
 	await(monitor_pidfd);
-	sys_pidfd_send_signal(monitor->container_pidfd, SIGKILL, NULL);
-	/* After the container's end its mounts are gone, and its files can be removed. */
-	await(monitor->container_pidfd);
-	if (monitor->shared->terminal_saved)
-		tcsetattr(STDIN_FILENO, TCSANOW, &monitor->shared->terminal);
-	clean_up(monitor->plan, monitor->shared, descriptors->events);
+	/* After the monitor's death everything it sent lies in the socket. */
+	int container_pidfd = receive_container(socket);
+	if (container_pidfd >= 0) {
+		sys_pidfd_send_signal(container_pidfd, SIGKILL, NULL);
+		/* After the container's end its mounts are gone, and its files can be removed. */
+		await(container_pidfd);
+	}
+	if (shared->terminal_saved)
+		tcsetattr(STDIN_FILENO, TCSANOW, &shared->terminal);
+	clean_up(monitor->plan, shared, descriptors->events);
 	_exit(0);
 }
 
 int spawn_janitor(struct monitor *monitor)
 {
+	int sockets[2];
+
 	/* Before fork(2), so that the janitor cannot miss the monitor's death. */
 	OWNED_FD monitor_pidfd = sys_pidfd_open(getpid());
-	if (monitor_pidfd < 0)
+	if (monitor_pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
 		return fail("");
+	OWNED_FD ours = sockets[0];
+	OWNED_FD theirs = sockets[1];
 	pid_t pid = fork();
 	if (pid < 0)
 		return fail("");
 	if (pid == 0)
-		run_janitor(monitor, monitor_pidfd);
+		run_janitor(monitor, monitor_pidfd, theirs);
 	monitor->janitor = pid;
+	monitor->janitor_socket = take_fd(&ours);
 	return 0;
+}
+
+int entrust_container(const struct monitor *monitor)
+{
+	struct message message = { .kind = MESSAGE_CONTAINER };
+
+	if (monitor->janitor == 0 || monitor->container == 0)
+		return 0;
+	return channel_send(monitor->janitor_socket, &message, &monitor->container_pidfd, 1) < 0 ? fail("") : 0;
 }
 
 void dismiss_janitor(struct monitor *monitor)

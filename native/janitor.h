@@ -7,6 +7,9 @@
 /* Forks the janitor. 0, or -1 with the failure recorded. */
 int spawn_janitor(struct monitor *monitor);
 
+/* Gives the janitor the container's pidfd, once there are both. 0, or -1 with the failure recorded. */
+int entrust_container(const struct monitor *monitor);
+
 /* Ends the janitor and waits for it, since its end releases the locks it shares. */
 void dismiss_janitor(struct monitor *monitor);
 

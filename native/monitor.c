@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroups.h"
 #include "clean_up.h"
 #include "cleanup.h"
 #include "container.h"
@@ -50,9 +51,8 @@ static int clone_container(struct monitor *monitor, const struct op_clone *op)
 	if (pid == 0)
 		container_main(monitor->plan, monitor->shared, theirs);
 	monitor->container = (pid_t)pid;
-	monitor->namespaces = op->flags;
 	monitor->socket = take_fd(&ours);
-	return 0;
+	return entrust_container(monitor);
 }
 
 /* /proc/<container>/`name` */
@@ -181,7 +181,7 @@ static int run_operation(struct monitor *monitor, const struct operation *operat
 	case OP_CLONE:
 		return clone_container(monitor, &operation->clone);
 	case OP_SPAWN_JANITOR:
-		return spawn_janitor(monitor);
+		return spawn_janitor(monitor) < 0 ? -1 : entrust_container(monitor);
 	case OP_WRITE_CHILD_PROC:
 		return write_child_proc(monitor, &operation->write_child_proc);
 	case OP_RUN_ID_MAP_TOOLS:
@@ -217,6 +217,16 @@ static int run_operation(struct monitor *monitor, const struct operation *operat
 		return remove_host_tree(operation->remove_host_tree.path);
 	case OP_REMOVE_CGROUP:
 		return remove_cgroup(&operation->remove_cgroup);
+	case OP_KILL_CGROUP:
+		return kill_cgroup(&operation->kill_cgroup);
+	case OP_REPORT_COUNTER: {
+		uint64_t value;
+		int result = report_counter(&operation->report_counter, &value);
+
+		if (value > 0)
+			event_counter(monitor->descriptors.events, monitor->shared->monitor_index, value);
+		return result;
+	}
 	default:
 		return fail_with(ENOSYS, "");
 	}
@@ -282,15 +292,22 @@ int monitor_run(const struct plan *plan, const struct descriptors *descriptors)
 		return LAUNCH_FAILED;
 	}
 	struct plan_cursor cursor = plan_begin(plan, SECTION_MONITOR);
-	while (plan_next(&cursor, &operation) && operation.code != OP_SUPERVISE) {
+	int status = LAUNCH_FAILED;
+	while (plan_next(&cursor, &operation)) {
 		monitor.shared->monitor_index = cursor.index - 1;
-		if (run_operation(&monitor, &operation) < 0) {
+		if (operation.code == OP_SUPERVISE) {
+			status = supervise(&monitor, &operation.supervise);
+		} else if (run_operation(&monitor, &operation) == 0) {
+			continue;
+		} else if (status == LAUNCH_FAILED) {
 			abandon(&monitor, cursor.index - 1);
 			return LAUNCH_FAILED;
+		} else {
+			/* After the container's end nothing is left to abandon. */
+			event_failure(descriptors->events, EVENT_CLEANUP_FAILED, SECTION_MONITOR,
+				      (int32_t)cursor.index - 1, &failure);
 		}
 	}
-	monitor.shared->monitor_index = cursor.index - 1;
-	int status = supervise(&monitor, &operation.supervise);
 	clean_up(plan, monitor.shared, descriptors->events);
 	dismiss_janitor(&monitor);
 	return status;

@@ -15,9 +15,9 @@ struct monitor {
 	struct shared *shared;
 	pid_t container; /* 0 before clone and once reaped */
 	int container_pidfd;
-	uint64_t namespaces; /* CLONE_NEW* of clone */
 	int socket;	     /* to the container half; -1 after its execve(2) */
 	pid_t janitor;	     /* 0 when there is none */
+	int janitor_socket;
 	int terminal_master; /* -1 when there is none */
 	int terminal_slave;
 	int slots[SLOT_LIMIT]; /* parked mounts, -1 when empty */

@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "failure.h"
+#include "root_paths.h"
 #include "syscalls.h"
 #include "text.h"
 
@@ -29,20 +30,24 @@ int join_namespace(const struct op_join_namespace *op)
 	return fd < 0 || setns(fd, (int)op->type) < 0 ? fail(op->path) : 0;
 }
 
-int write_proc(const char *base, const char *path, const char *contents)
+static int write_beneath(int directory, const char *path, const char *contents)
 {
 	struct statfs file_system;
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 
-	OWNED_FD directory = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return fail(base);
 	OWNED_FD fd = sys_openat2(directory, path, &how);
 	if (fd < 0 || fstatfs(fd, &file_system) < 0)
 		return fail(path);
 	if (file_system.f_type != PROC_SUPER_MAGIC)
 		return fail_with(ENXIO, path);
 	return write(fd, contents, strlen(contents)) < 0 ? fail(path) : 0;
+}
+
+int write_proc(const char *base, const char *path, const char *contents)
+{
+	OWNED_FD directory = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return directory < 0 ? fail(base) : write_beneath(directory, path, contents);
 }
 
 int set_time_offset(const struct op_set_time_offset *op)
@@ -89,5 +94,7 @@ int raise_loopback(void)
 
 int set_sysctl(const struct op_set_sysctl *op)
 {
-	return write_proc("/proc/sys", op->key, op->value);
+	OWNED_FD directory = open_path(ANCHOR_ROOT, "/proc/sys");
+
+	return directory < 0 ? fail("/proc/sys") : write_beneath(directory, op->key, op->value);
 }

@@ -229,8 +229,6 @@ struct monitor_order {
 
 static const char *misplaced_in_monitor(struct monitor_order *seen, uint32_t code)
 {
-	if (seen->supervised)
-		return "supervise is not the last operation";
 	switch (code) {
 	case OP_CLONE:
 		if (seen->cloned)
@@ -238,8 +236,8 @@ static const char *misplaced_in_monitor(struct monitor_order *seen, uint32_t cod
 		seen->cloned = true;
 		return NULL;
 	case OP_SPAWN_JANITOR:
-		if (!seen->cloned || seen->janitor)
-			return "spawnJanitor stands before clone, or twice";
+		if (seen->released || seen->janitor)
+			return "spawnJanitor stands after release, or twice";
 		seen->janitor = true;
 		return NULL;
 	case OP_WRITE_CHILD_PROC:
@@ -247,15 +245,15 @@ static const char *misplaced_in_monitor(struct monitor_order *seen, uint32_t cod
 	case OP_OPEN_TREE_IDMAPPED:
 		return seen->cloned && !seen->released ? NULL : "the operation stands outside clone and release";
 	case OP_WRITE_CHILD_PID:
-		return seen->cloned ? NULL : "the operation stands before clone";
+		return seen->cloned && !seen->supervised ? NULL : "the operation stands outside clone and supervise";
 	case OP_RELEASE:
 		if (!seen->cloned || seen->released)
 			return "release stands before clone, or twice";
 		seen->released = true;
 		return NULL;
 	case OP_SUPERVISE:
-		if (!seen->released)
-			return "supervise stands before release";
+		if (!seen->released || seen->supervised)
+			return "supervise stands before release, or twice";
 		seen->supervised = true;
 		return NULL;
 	default:
@@ -269,6 +267,7 @@ static const char *misplaced_in_cleanup(uint32_t code)
 	case OP_REMOVE_HOST_FILE:
 	case OP_REMOVE_HOST_TREE:
 	case OP_REMOVE_CGROUP:
+	case OP_KILL_CGROUP:
 	case OP_WRITE_KERNEL_FILE:
 	case OP_WRITE_HOST_FILE:
 		return NULL;
@@ -283,7 +282,7 @@ static bool is_filter(const struct bytes *program)
 	       program->length / sizeof(struct sock_filter) <= BPF_MAXINSNS;
 }
 
-/* The parts of attempts around the operation at hand: each ends at an index, the innermost last. */
+/* The attempts around the operation at hand, the innermost last: where their parts end. */
 struct attempt_stack {
 	uint32_t depth;
 	struct {

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -142,47 +141,4 @@ int remove_host_tree(const char *path)
 	if (remove_contents(&removal, top, 1) < 0)
 		return -1;
 	return rmdir(path) < 0 && errno != ENOENT ? fail(path) : 0;
-}
-
-/* Removes the cgroups below `parent`/`name` and it itself; true when it is gone. */
-static bool remove_cgroup_tree(int parent, const char *name, unsigned int depth)
-{
-	_Alignas(struct dirent64) char entries[2048];
-
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return true;
-	if (errno != EBUSY || depth == DEPTH_LIMIT)
-		return false;
-	OWNED_FD directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (directory < 0)
-		return false;
-	bool removed = false;
-	for (ssize_t length; (length = getdents64(directory, entries, sizeof(entries))) > 0;) {
-		for (ssize_t at = 0; at < length;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
-
-			at += entry->d_reclen;
-			if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-				removed |= remove_cgroup_tree(directory, entry->d_name, depth + 1);
-		}
-	}
-	errno = EBUSY;
-	return removed && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
-}
-
-int remove_cgroup(const struct op_remove_cgroup *op)
-{
-	uint64_t waited = 0; /* microseconds */
-	uint64_t pause = 500;
-
-	while (!remove_cgroup_tree(AT_FDCWD, op->path, 0)) {
-		if (errno != EBUSY || waited >= (uint64_t)op->timeout_ms * 1000)
-			return fail(op->path);
-		struct timespec time = { .tv_nsec = (long)pause * 1000 };
-		nanosleep(&time, NULL);
-		waited += pause;
-		if (pause < 32000)
-			pause *= 2;
-	}
-	return 0;
 }

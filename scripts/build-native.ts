@@ -31,7 +31,15 @@ const COMPILER_FLAGS = [
   "-fdata-sections",
 ];
 
-const LINKER_FLAGS = ["-static-pie", "-fPIE", "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-s"];
+const LINKER_FLAGS = [
+  "-static-pie",
+  "-fPIE",
+  "-Wl,--gc-sections",
+  "-Wl,-z,relro",
+  "-Wl,-z,now",
+  "-Wl,-z,noexecstack",
+  "-s",
+];
 
 /** Sources of the plan decoder, which need nothing of the rest. */
 export const DECODER_SOURCES: readonly string[] = ["plan.c"];

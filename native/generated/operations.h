@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0x3da393f6u
+#define WIRE_VERSION 0xe6a861eau
 
 enum {
 	SLOT_LIMIT = 512,
@@ -28,6 +28,7 @@ enum {
 	EVENT_FALLBACK = 3,
 	EVENT_FAILED = 4,
 	EVENT_CLEANUP_FAILED = 5,
+	EVENT_COUNTER = 6,
 };
 
 enum {

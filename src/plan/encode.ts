@@ -36,7 +36,7 @@ import {
 export const PLAN_MAGIC = 0x72637970;
 
 /** `kind` of an event record. */
-export const EVENT_KINDS = { started: 1, exited: 2, fallback: 3, failed: 4, cleanupFailed: 5 } as const;
+export const EVENT_KINDS = { started: 1, exited: 2, fallback: 3, failed: 4, cleanupFailed: 5, counter: 6 } as const;
 
 /** `a` of a failure record, in this order. */
 export const PLAN_SECTIONS: readonly PlanSection[] = ["monitor", "container", "cleanup"];
@@ -294,6 +294,8 @@ function toEvent(kind: number, a: number, b: number, c: number, detail: string):
       return { event: "failed", ...toFailure(a, b, c, detail) };
     case EVENT_KINDS.cleanupFailed:
       return { event: "cleanupFailed", ...toFailure(a, b, c, detail) };
+    case EVENT_KINDS.counter:
+      return { event: "counter", index: b, value: BigInt(detail) };
     default:
       throw new Error(`An event record of the unknown kind ${kind}`);
   }
