@@ -3,16 +3,25 @@
  * them to the schema, so that reading one costs no validation.
  */
 import baseline from "../../profiles/baseline.json" with { type: "json" };
+import ci from "../../profiles/ci.json" with { type: "json" };
 import defaultProfile from "../../profiles/default.json" with { type: "json" };
+import strict from "../../profiles/strict.json" with { type: "json" };
+import unconfined from "../../profiles/unconfined.json" with { type: "json" };
+import type { ProfileDocument } from "./profile-document.ts";
 import { profileFromDocument } from "./profile-from-document.ts";
 import type { Profile } from "./profile.ts";
-import type { ProfileDocument } from "./profile-document.ts";
 
-export type BuiltinProfileName = "default" | "baseline";
+export type BuiltinProfileName = "default" | "baseline" | "strict" | "ci" | "unconfined";
 
-const documents: Readonly<Record<BuiltinProfileName, ProfileDocument>> = { default: defaultProfile, baseline };
+const documents: Readonly<Record<BuiltinProfileName, ProfileDocument>> = {
+  default: defaultProfile,
+  baseline,
+  strict,
+  ci,
+  unconfined,
+};
 
-export const builtinProfileNames: readonly BuiltinProfileName[] = ["default", "baseline"];
+export const builtinProfileNames: readonly BuiltinProfileName[] = Object.keys(documents) as BuiltinProfileName[];
 
 export function isBuiltinProfile(name: string): name is BuiltinProfileName {
   return Object.hasOwn(documents, name);

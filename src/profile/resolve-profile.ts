@@ -17,7 +17,7 @@ import { type Architecture, type ArchitectureName, architectureOf, X32_SYSCALL_B
 import { errnoNumber } from "./errno.ts";
 import { multiplexedCalls, selectorMask } from "./multiplexers.ts";
 import type { Condition, Profile, ProfileRule, ProfileWarning } from "./profile.ts";
-import { isKnownCall, type Release, releaseOf, type SyscallTable, syscallTable } from "./syscall-tables.ts";
+import { callsNewerThan, isKnownCall, type SyscallTable, syscallTable } from "./syscall-tables.ts";
 
 /** What a profile is resolved against. */
 export interface ResolveTarget {
@@ -43,11 +43,13 @@ export function resolveProfile(profile: Profile, target: ResolveTarget): Resolve
   if (!profile.confined) return { filter: { architectures: [], unknownArchitecture: SECCOMP_RET_ALLOW }, warnings: [] };
   const warnings = new Warnings();
   const rules = profile.rules.filter((rule) => applies(rule, target));
-  for (const rule of profile.rules) checkRule(rule, warnings);
+  const names = filteredArchitectures(profile, target);
+  const named = new Set(profile.rules.flatMap((rule) => rule.names));
+  const tables = names.map((name) => syscallTable(name).numbers);
+  const isKnown = (call: string): boolean => tables.some((table) => table.has(call)) || isKnownCall(call);
+  for (const rule of profile.rules) checkRule(rule, isKnown, warnings);
 
-  const sections = filteredArchitectures(profile, target).map((name) =>
-    resolveArchitecture(profile, rules, architectureOf(name), warnings),
-  );
+  const sections = names.map((name) => resolveArchitecture(profile, rules, architectureOf(name), named, warnings));
   return {
     filter: { architectures: joinX32(sections), unknownArchitecture: SECCOMP_RET_KILL_THREAD },
     warnings: warnings.list,
@@ -96,9 +98,9 @@ class Warnings {
   }
 }
 
-function checkRule(rule: ProfileRule, warnings: Warnings): void {
+function checkRule(rule: ProfileRule, isKnown: (call: string) => boolean, warnings: Warnings): void {
   for (const name of rule.names)
-    if (!isKnownCall(name))
+    if (!isKnown(name))
       warnings.add("UNKNOWN_CALL", rule.pointer, name, `no architecture has a system call named "${name}"`);
   if (repeatsAnIndex(rule.comparisons))
     warnings.add(
@@ -130,6 +132,7 @@ function resolveArchitecture(
   profile: Profile,
   rules: readonly ProfileRule[],
   architecture: Architecture,
+  named: ReadonlySet<string>,
   warnings: Warnings,
 ): Section {
   const table = syscallTable(architecture.name);
@@ -160,7 +163,7 @@ function resolveArchitecture(
     // Two names of one number (arm_sync_file_range, sync_file_range2): the unconditional one wins here as well.
     if (earlier === undefined || earlier.clauses.length > 0) byNumber.set(number, call);
   }
-  const ranges = newerRanges(profile, architecture, table, byNumber);
+  const ranges = newerRanges(architecture, table, defaultAction, named);
   return {
     architecture,
     calls: [...byNumber.values()].sort((a, b) => a.number - b.number),
@@ -258,49 +261,33 @@ function answersNewerCalls(defaultAction: number): boolean {
  * libc then falls back to the older call, where the profile's EPERM would be taken for the final answer.
  */
 function newerRanges(
-  profile: Profile,
   architecture: Architecture,
   table: SyscallTable,
-  decided: ReadonlyMap<number, CallRule>,
+  defaultAction: number,
+  named: ReadonlySet<string>,
 ): readonly NumberRange[] {
-  if (!answersNewerCalls(profile.defaultAction)) return [];
-  const newest = newestNamed(profile, architecture.name, table);
-  if (newest === undefined) return [];
+  if (!answersNewerCalls(defaultAction)) return [];
+  const newer = callsNewerThan(architecture.name, (name) => named.has(name));
+  if (newer === undefined) return [];
   const action = localAction(SECCOMP_RET_ERRNO + ENOSYS, "ENOSYS", architecture.name);
-  const isNewer = ([, [name = ""]]: readonly [number, readonly string[]]): boolean =>
-    releaseOf(architecture.name, name) > newest;
+  const isNewer = (number: number): boolean => table.names.get(number)?.some((name) => newer.has(name)) ?? false;
 
-  const entries = [...table.names];
-  const ranges: NumberRange[] = [];
+  // Where nothing but newer calls follow, their range has no end short of the next block of numbers.
   let open = table.largest + 1;
-  for (const [number] of entries.filter(([number]) => number <= table.largest).reverse()) {
-    if (!isNewer([number, table.names.get(number) ?? []])) break;
-    open = number;
-  }
-  for (const [number, names] of entries) {
-    if (number >= open || decided.has(number) || !isNewer([number, names])) continue;
+  while (isNewer(open - 1)) open -= 1;
+  const ranges: NumberRange[] = [];
+  const scattered = [...newer].map((name) => table.numbers.get(name) ?? 0).sort((a, b) => a - b);
+  for (const number of new Set(scattered)) {
+    if (number >= open) continue;
     const previous = ranges.at(-1);
     if (previous?.last === number - 1) ranges[ranges.length - 1] = { ...previous, last: number };
     else ranges.push({ first: number, last: number, action });
   }
+  // The second block of arm and x32 is old: it keeps the default where no rule names a call.
+  const [blockFirst, blockLast] = table.secondBlock ?? [];
   const end = architecture.name === "x86_64" ? X32_SYSCALL_BIT - 1 : MINUS_ONE - 1;
-  // The second block of arm and x32 keeps the default unless a rule names a call.
-  const beyond = entries.map(([number]) => number).filter((number) => number > table.largest);
-  let first = open;
-  for (const number of beyond) {
-    if (number > first) ranges.push({ first, last: number - 1, action });
-    first = number + 1;
-  }
-  ranges.push({ first, last: end, action });
-  return ranges;
-}
-
-function newestNamed(profile: Profile, architecture: ArchitectureName, table: SyscallTable): Release | undefined {
-  let newest: Release | undefined;
-  for (const rule of profile.rules)
-    for (const name of rule.names)
-      if (table.numbers.has(name)) newest = Math.max(newest ?? 0, releaseOf(architecture, name));
-  return newest;
+  if (blockFirst === undefined || blockLast === undefined) return [...ranges, { first: open, last: end, action }];
+  return [...ranges, { first: open, last: blockFirst - 1, action }, { first: blockLast + 1, last: end, action }];
 }
 
 /**

@@ -61,7 +61,7 @@ const files: Readonly<Record<ArchitectureName, TableFile>> = {
  * Where a second block of numbers begins, above the table that grows with each kernel: arm's calls of the processor's
  * own (`cacheflush`, `set_tls`), and x32's variants of calls whose structures differ from x86_64's.
  */
-const secondBlock: Readonly<Partial<Record<ArchitectureName, number>>> = { arm: 0xf0000, x32: 512 };
+const secondBlockOffset: Readonly<Partial<Record<ArchitectureName, number>>> = { arm: 0xf0000, x32: 512 };
 
 export interface SyscallTable {
   /** Unsigned 32-bit `seccomp_data.nr` by name; x32 numbers carry bit 30. */
@@ -70,6 +70,8 @@ export interface SyscallTable {
   readonly names: ReadonlyMap<number, readonly string[]>;
   /** The largest number before the second block: where the next kernel's calls will follow. */
   readonly largest: number;
+  /** First and last number of the second block, where the architecture has one. */
+  readonly secondBlock?: readonly [number, number];
 }
 
 const tables = new Map<ArchitectureName, SyscallTable>();
@@ -78,10 +80,11 @@ export function syscallTable(architecture: ArchitectureName): SyscallTable {
   const known = tables.get(architecture);
   if (known !== undefined) return known;
   const file = files[architecture];
-  const end = secondBlock[architecture] ?? Infinity;
+  const end = secondBlockOffset[architecture] ?? Infinity;
   const numbers = new Map<string, number>();
   const names = new Map<number, readonly string[]>();
   let largest = 0;
+  let secondBlock: [number, number] | undefined;
   for (const [first, run] of Object.entries(file.calls)) {
     let number = Number(first) + file.offset;
     for (const word of run.split(" ")) {
@@ -89,10 +92,11 @@ export function syscallTable(architecture: ArchitectureName): SyscallTable {
       for (const alias of aliases) numbers.set(alias, number);
       names.set(number, aliases);
       if (number - file.offset < end) largest = number;
+      else secondBlock = [secondBlock?.[0] ?? number, number];
       number += 1;
     }
   }
-  const table = { numbers, names, largest };
+  const table = { numbers, names, largest, ...(secondBlock === undefined ? {} : { secondBlock }) };
   tables.set(architecture, table);
   return table;
 }
@@ -108,30 +112,65 @@ export function parseRelease(release: string): Release {
   return major * 1_000_000 + minor * 1_000 + patch;
 }
 
-const decodedReleases = new Map<string, ReadonlyMap<string, Release>>();
+interface ReleaseGroup {
+  readonly release: Release;
+  readonly names: readonly string[];
+}
 
-function releasesOf(section: string): ReadonlyMap<string, Release> {
-  const known = decodedReleases.get(section);
+/** The sections of `releases.json`: `all`, and what single architectures got later than the others. */
+const sections: Readonly<Record<string, Readonly<Record<string, string>>>> = releases;
+
+const releaseGroups = new Map<ArchitectureName, readonly ReleaseGroup[]>();
+
+/** Calls by the release in which they appeared on an architecture, the newest first. */
+function groupsOf(architecture: ArchitectureName): readonly ReleaseGroup[] {
+  const known = releaseGroups.get(architecture);
   if (known !== undefined) return known;
-  const decoded = new Map<string, Release>();
-  const groups = (releases as Readonly<Record<string, Readonly<Record<string, string>>>>)[section] ?? {};
-  for (const [release, names] of Object.entries(groups))
-    for (const name of names.split(" ")) decoded.set(name, parseRelease(release));
-  decodedReleases.set(section, decoded);
-  return decoded;
+  const decode = (section: string): ReleaseGroup[] =>
+    Object.entries(sections[section] ?? {}).map(([release, names]) => ({
+      release: parseRelease(release),
+      names: names.split(" "),
+    }));
+  const own = decode(architecture);
+  const late = new Set(own.flatMap(({ names }) => names));
+  const shared = decode("all").map((group) =>
+    late.size === 0 ? group : { ...group, names: group.names.filter((name) => !late.has(name)) },
+  );
+  const groups = [...shared, ...own].sort((a, b) => b.release - a.release);
+  releaseGroups.set(architecture, groups);
+  return groups;
 }
 
 /** The release in which a call appeared on an architecture. */
 export function releaseOf(architecture: ArchitectureName, name: string): Release {
-  return releasesOf(architecture).get(name) ?? releasesOf("all").get(name) ?? 0;
+  return groupsOf(architecture).find(({ names }) => names.includes(name))?.release ?? 0;
 }
 
-let everyName: ReadonlySet<string> | undefined;
+/**
+ * The calls of an architecture that are newer, by kernel release, than the newest one for which `isNamed` holds;
+ * undefined when it holds for none.
+ */
+export function callsNewerThan(
+  architecture: ArchitectureName,
+  isNamed: (name: string) => boolean,
+): ReadonlySet<string> | undefined {
+  const { numbers } = syscallTable(architecture);
+  const newer = new Set<string>();
+  for (const { names } of groupsOf(architecture)) {
+    const present = names.filter((name) => numbers.has(name));
+    if (present.some(isNamed)) return newer;
+    for (const name of present) newer.add(name);
+  }
+  return [...numbers.keys()].some(isNamed) ? newer : undefined;
+}
 
-/** Whether any architecture has a call of this name. */
+let everyName: string | undefined;
+
+/** Whether any architecture has a call of this name. Searches text, because decoding every table takes milliseconds. */
 export function isKnownCall(name: string): boolean {
-  everyName ??= new Set(
-    Object.keys(files).flatMap((architecture) => [...syscallTable(architecture as ArchitectureName).numbers.keys()]),
-  );
-  return everyName.has(name);
+  everyName ??= [...new Set(Object.values(files))]
+    .flatMap(({ calls }) => Object.values(calls))
+    .map((run) => ` ${run.replaceAll("/", " ")} `)
+    .join("");
+  return everyName.includes(` ${name} `);
 }
