@@ -115,9 +115,9 @@ function repeatsAnIndex(comparisons: readonly Comparison[]): boolean {
   return new Set(comparisons.map(({ index }) => index)).size < comparisons.length;
 }
 
-/** Everything the rules say of one call on one architecture. */
-interface CallRules {
-  readonly conditional: Clause[];
+/** What the rules say of one call on one architecture. */
+interface Draft {
+  readonly clauses: Clause[];
   unconditional: number | undefined;
 }
 
@@ -137,39 +137,80 @@ function resolveArchitecture(
 ): Section {
   const table = syscallTable(architecture.name);
   const defaultAction = localAction(profile.defaultAction, profile.defaultErrnoName, architecture.name);
-  const byName = new Map<string, CallRules>();
+  const drafts = new Drafts(table);
   for (const rule of rules) {
     const action = localAction(rule.action, rule.errnoName, architecture.name);
     // runc and crun skip a rule that repeats the default, wherever it stands.
     if (action === defaultAction) continue;
-    for (const name of rule.names) addRule(byName, name, { ...rule, action }, architecture, warnings);
+    const clauses = alternatives(rule, action, architecture, warnings);
+    for (const name of rule.names) {
+      const draft = drafts.of(name);
+      if (draft === undefined) continue;
+      if (clauses.length > 0) draft.clauses.push(...clauses);
+      else if (draft.unconditional === undefined) draft.unconditional = action;
+      else if (draft.unconditional !== action)
+        warnings.add(
+          "CONFLICTING_RULES",
+          rule.pointer,
+          name,
+          `"${name}" already has an unconditional rule with another action; the earlier one wins`,
+        );
+    }
   }
-  addMultiplexed(byName, table, defaultAction, warnings);
-
-  const byNumber = new Map<number, CallRule>();
-  for (const [name, { conditional, unconditional }] of byName) {
-    const number = table.numbers.get(name);
-    if (number === undefined || (conditional.length === 0 && unconditional === undefined)) continue;
-    const earlier = byNumber.get(number);
-    const call: CallRule =
-      unconditional === undefined
-        ? {
-            number,
-            argumentBits: architecture.argumentBits,
-            clauses: [...(earlier?.clauses ?? []), ...conditional],
-            otherwise: defaultAction,
-          }
-        : { number, argumentBits: architecture.argumentBits, clauses: [], otherwise: unconditional };
-    // Two names of one number (arm_sync_file_range, sync_file_range2): the unconditional one wins here as well.
-    if (earlier === undefined || earlier.clauses.length > 0) byNumber.set(number, call);
-  }
-  const ranges = newerRanges(architecture, table, defaultAction, named);
+  addMultiplexed(drafts, defaultAction, warnings);
   return {
     architecture,
-    calls: [...byNumber.values()].sort((a, b) => a.number - b.number),
-    ranges,
+    calls: drafts.finish(architecture.argumentBits, defaultAction),
+    ranges: newerRanges(architecture, table, defaultAction, named),
     defaultAction,
   };
+}
+
+/** Drafts by number, so that two names of one number meet; and by name for what only a multiplexer carries. */
+class Drafts {
+  readonly #table: SyscallTable;
+  readonly #byNumber = new Map<number, Draft>();
+  readonly #carried = new Map<string, Draft>();
+
+  constructor(table: SyscallTable) {
+    this.#table = table;
+  }
+
+  /** Undefined for a name that means nothing on this architecture. */
+  of(name: string): Draft | undefined {
+    const number = this.#table.numbers.get(name);
+    if (number === undefined) return this.carried(name) ?? this.#addCarried(name);
+    let draft = this.#byNumber.get(number);
+    if (draft === undefined) this.#byNumber.set(number, (draft = { clauses: [], unconditional: undefined }));
+    return draft;
+  }
+
+  /** The draft of a call that rules have named. */
+  carried(name: string): Draft | undefined {
+    const number = this.#table.numbers.get(name);
+    return number === undefined ? this.#carried.get(name) : this.#byNumber.get(number);
+  }
+
+  has(name: string): boolean {
+    return this.#table.numbers.has(name);
+  }
+
+  #addCarried(name: string): Draft | undefined {
+    const multiplexer = multiplexedCalls.get(name)?.multiplexer;
+    if (multiplexer === undefined || !this.has(multiplexer)) return undefined;
+    const draft: Draft = { clauses: [], unconditional: undefined };
+    this.#carried.set(name, draft);
+    return draft;
+  }
+
+  /** An unconditional rule beats conditional ones wherever it stands. */
+  finish(argumentBits: 32 | 64, defaultAction: number): readonly CallRule[] {
+    const calls: CallRule[] = [];
+    for (const [number, { clauses, unconditional }] of this.#byNumber)
+      if (unconditional !== undefined) calls.push({ number, argumentBits, clauses: [], otherwise: unconditional });
+      else if (clauses.length > 0) calls.push({ number, argumentBits, clauses, otherwise: defaultAction });
+    return calls.sort((a, b) => a.number - b.number);
+  }
 }
 
 /** An errno given by name has the architecture's own number. */
@@ -178,29 +219,18 @@ function localAction(action: number, errno: string | undefined, architecture: Ar
   return number === undefined ? action : actionKind(action) + number;
 }
 
-function addRule(
-  byName: Map<string, CallRules>,
-  name: string,
-  rule: ProfileRule,
+/** A rule's clauses; none for an unconditional rule. */
+function alternatives(
+  { comparisons, pointer }: ProfileRule,
+  action: number,
   architecture: Architecture,
   warnings: Warnings,
-): void {
-  let call = byName.get(name);
-  if (call === undefined) byName.set(name, (call = { conditional: [], unconditional: undefined }));
-  if (rule.comparisons.length === 0) {
-    if (call.unconditional !== undefined && call.unconditional !== rule.action)
-      warnings.add(
-        "CONFLICTING_RULES",
-        rule.pointer,
-        name,
-        `"${name}" already has an unconditional rule with another action; the earlier one wins`,
-      );
-    call.unconditional ??= rule.action;
-    return;
-  }
-  const comparisons = rule.comparisons.map((comparison) => narrow(comparison, architecture, rule.pointer, warnings));
-  const alternatives = repeatsAnIndex(comparisons) ? comparisons.map((comparison) => [comparison]) : [comparisons];
-  for (const alternative of alternatives) call.conditional.push({ comparisons: alternative, action: rule.action });
+): readonly Clause[] {
+  if (comparisons.length === 0) return [];
+  const narrowed = comparisons.map((comparison) => narrow(comparison, architecture, pointer, warnings));
+  return repeatsAnIndex(narrowed)
+    ? narrowed.map((comparison) => ({ comparisons: [comparison], action }))
+    : [{ comparisons: narrowed, action }];
 }
 
 /** On a 32-bit architecture only the low halves of datum and mask count, as with libseccomp. */
@@ -221,17 +251,12 @@ function narrow(comparison: Comparison, architecture: Architecture, pointer: str
  * Give each function of socketcall(2) and ipc(2) the outcome that the profile gives the call it carries. Arguments of a
  * carried call lie in memory, where no filter sees them: a call with conditions gets the strictest outcome it can have.
  */
-function addMultiplexed(
-  byName: Map<string, CallRules>,
-  table: SyscallTable,
-  defaultAction: number,
-  warnings: Warnings,
-): void {
+function addMultiplexed(drafts: Drafts, defaultAction: number, warnings: Warnings): void {
   for (const [name, { multiplexer, selector }] of multiplexedCalls) {
-    const call = byName.get(name);
-    if (call === undefined || !table.numbers.has(multiplexer)) continue;
-    let carrier = byName.get(multiplexer);
-    if (carrier === undefined) byName.set(multiplexer, (carrier = { conditional: [], unconditional: undefined }));
+    const call = drafts.carried(name);
+    if (call === undefined) continue;
+    const carrier = drafts.of(multiplexer);
+    if (carrier === undefined) continue;
     if (call.unconditional === undefined)
       warnings.add(
         "MULTIPLEXED_CALL",
@@ -241,9 +266,9 @@ function addMultiplexed(
           ? `conditions on "${name}" cannot be checked inside ${multiplexer}(2); there it gets the strictest outcome it can have`
           : `conditions on "${name}" can be walked around through ${multiplexer}(2), which the profile decides as a whole`,
       );
-    const action = call.unconditional ?? strictest([defaultAction, ...call.conditional.map((clause) => clause.action)]);
+    const action = call.unconditional ?? strictest([defaultAction, ...call.clauses.map((clause) => clause.action)]);
     if (action === defaultAction) continue;
-    carrier.conditional.push({
+    carrier.clauses.push({
       comparisons: [{ index: 0, operator: "MASKED_EQ", value: BigInt(selector), mask: selectorMask[multiplexer] }],
       action,
     });
