@@ -170,7 +170,7 @@ function buildProcess(
     env: buildEnvironment(request, home, hostname),
     cwd,
     capabilities: buildCapabilities(request.capabilitiesAdd, request.capabilitiesDrop, user.uid === 0, facts),
-    ...(request.rlimits.length > 0 ? { rlimits: buildRlimits(request.rlimits) } : {}),
+    rlimits: buildRlimits(request.rlimits, facts),
     noNewPrivileges: request.security.noNewPrivileges,
     ...(apparmor !== undefined && apparmor !== "unconfined" ? { apparmorProfile: apparmor } : {}),
     ...(request.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.oomScoreAdj }),

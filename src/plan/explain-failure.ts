@@ -61,6 +61,7 @@ function explain(
     case "clone":
       return explainClone(errno, operation.cgroup);
     case "writeChildProc":
+      if (operation.name === "oom_score_adj") return explainOomScore(operation.contents, errno);
       return {
         code: "HOST_UNSUPPORTED",
         hint:
@@ -118,11 +119,6 @@ function explain(
       };
     case "setRlimit":
       return explainRlimit(operation.resource, errno);
-    case "setOomScoreAdj":
-      return {
-        code: "LIMIT_UNSUPPORTED",
-        hint: "Lowering it below the caller's own value needs CAP_SYS_RESOURCE on the host: give a higher --oom-score-adj.",
-      };
     case "setUser":
     case "setGroups":
       return {
@@ -322,6 +318,14 @@ function explainRlimit(resource: number, errno: string): Explanation {
   return {
     code: "LIMIT_UNSUPPORTED",
     hint: `It exceeds the caller's hard limit: give a lower --ulimit ${flag}, or raise the limit in /etc/security/limits.conf or the service's unit file.`,
+  };
+}
+
+function explainOomScore(value: string, errno: string): Explanation {
+  return {
+    code: "LIMIT_UNSUPPORTED",
+    message: `Cannot set oom_score_adj to ${value}: ${errno}`,
+    hint: "Lowering it below the caller's own value needs CAP_SYS_RESOURCE on the host: give a higher --oom-score-adj.",
   };
 }
 

@@ -24,13 +24,14 @@ const SCRATCH: readonly (readonly [path: string, mode: number])[] = [
   ["/run", 0o755],
 ];
 
-/** Data of the host's users and of its services. */
-const USER_DATA: readonly string[] = [
-  "/home",
-  "/root",
-  "/media",
-  "/mnt",
-  "/srv",
+/** Where the host's users keep their data; volumes may be mounted there. */
+const USER_DATA: readonly string[] = ["/home", "/root", "/media", "/mnt", "/srv"];
+
+/**
+ * Hidden besides: what services keep for users, and secrets that root can read, for containers that root starts with its
+ * own id mapped.
+ */
+export const HOST_ROOT_MASKED_PATHS: readonly string[] = [
   "/var/backups",
   "/var/crash",
   "/var/lib/containerd",
@@ -38,10 +39,6 @@ const USER_DATA: readonly string[] = [
   "/var/lib/docker",
   "/var/mail",
   "/var/spool",
-];
-
-/** Secrets that root can read, for containers that root starts with its own id mapped. */
-export const HOST_ROOT_MASKED_PATHS: readonly string[] = [
   "/etc/gshadow",
   "/etc/gshadow-",
   "/etc/shadow",

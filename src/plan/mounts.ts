@@ -210,6 +210,7 @@ export function planMounts(mounts: readonly Mount[], context: MountContext): Mou
   for (const mount of mounts) {
     const target = parseMountTarget(mount.destination);
     const options = sortMountOptions(mount.options ?? []);
+    checkProcTarget(mount, target, options);
     const create =
       context.canCreate(target) || made.some((parent) => isWithin(target, parent)) ? CREATE.matching : CREATE.nothing;
     if (isBind(mount, options)) {
@@ -220,6 +221,35 @@ export function planMounts(mounts: readonly Mount[], context: MountContext): Mou
     }
   }
   return plan;
+}
+
+/** Files of procfs that containers may replace: views of the host that lxcfs(1) and others correct. */
+const REPLACEABLE_PROC_FILES: ReadonlySet<string> = new Set([
+  "/proc/cpuinfo",
+  "/proc/diskstats",
+  "/proc/loadavg",
+  "/proc/meminfo",
+  "/proc/slabinfo",
+  "/proc/stat",
+  "/proc/swaps",
+  "/proc/uptime",
+]);
+
+/**
+ * /proc must be procfs, through and through: security modules are configured by writing to it, and a fake one would make
+ * that a success without effect (CVE-2019-16884).
+ */
+function checkProcTarget(mount: Mount, target: string, options: MountOptions): void {
+  if (!isWithin(target, "/proc") || REPLACEABLE_PROC_FILES.has(target)) return;
+  const isProc = isBind(mount, options) ? mount.source === "/proc" : mount.type === "proc";
+  if (target === "/proc" && isProc) return;
+  throw new RuntimeError(
+    "INVALID_ARGUMENT",
+    `Cannot mount "${mount.source ?? mount.type}" at "${target}": it is part of /proc`,
+    {
+      hint: `Of /proc a mount may replace only ${[...REPLACEABLE_PROC_FILES].join(", ")}.`,
+    },
+  );
 }
 
 interface MutableMountPlan extends MountPlan {
@@ -263,7 +293,9 @@ function planBind(
     plan.idmapped.push({ op: "openTreeIdmapped", slot, path: source, recursive: options.idmap === "tree" ? 1 : 0 });
   }
 
-  const propagation = options.propagation !== 0n ? options.propagation : inherited ? MS.PRIVATE | MS.REC : 0n;
+  // A clone is private already where propagation was cut at "/".
+  const wanted = options.propagation === 0n ? MS.PRIVATE | MS.REC : options.propagation;
+  const propagation = !inherited && (wanted & MS.PRIVATE) !== 0n ? 0n : wanted;
   const settings = bindSettings(options, propagation);
   const [first, ...others] = settings;
   plan.attach.push({

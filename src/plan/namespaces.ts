@@ -5,6 +5,7 @@
 
 import { RuntimeError } from "../errors.ts";
 import type { Linux, LinuxNamespace, NamespaceType } from "../oci/spec.ts";
+import type { HostFacts } from "./host-facts.ts";
 import type { ContainerOperation } from "./operations.ts";
 import type { RunRequest } from "./run-request.ts";
 
@@ -69,7 +70,7 @@ export interface NamespacePlan {
   readonly enter: readonly ContainerOperation[];
 }
 
-export function planNamespaces(linux: Linux): NamespacePlan {
+export function planNamespaces(linux: Linux, facts: HostFacts): NamespacePlan {
   const namespaces = linux.namespaces ?? [];
   const seen = new Set<NamespaceType>();
   for (const { type } of namespaces) {
@@ -78,6 +79,11 @@ export function planNamespaces(linux: Linux): NamespacePlan {
     }
     if (seen.has(type)) throw new RuntimeError("INVALID_SPEC", `The namespace "${type}" is listed twice`);
     seen.add(type);
+  }
+  if (seen.has("time") && !facts.hasTimeNamespaces) {
+    throw new RuntimeError("HOST_UNSUPPORTED", `The kernel ${facts.kernel.release} has no time namespaces`, {
+      hint: "Leave out --time-offset: it needs Linux 5.6 with CONFIG_TIME_NS.",
+    });
   }
   if (!makesNamespace(linux, "mount")) {
     throw new RuntimeError("INVALID_SPEC", "A container needs a mount namespace of its own", {

@@ -20,7 +20,7 @@ import { type SeccompProgram, planProcess } from "./process.ts";
 import { canCreateIn, planRoot } from "./root-filesystem.ts";
 import { Slots } from "./slots.ts";
 import { planSysctls } from "./sysctls.ts";
-import { checkUnappliedLimits } from "./unapplied-limits.ts";
+import { refuseLimits } from "./unapplied-limits.ts";
 
 const SIGKILL = 9;
 
@@ -46,8 +46,8 @@ export function planLaunch(
   surroundings: LaunchSurroundings = NO_SURROUNDINGS,
 ): LaunchPlan {
   const linux = spec.linux ?? {};
-  if (surroundings.cgroup === null) checkUnappliedLimits(linux.resources ?? {}, options.cgroups);
-  const namespaces = planNamespaces(linux);
+  if (surroundings.cgroup === null && options.cgroups === "enabled") refuseLimits(linux.resources ?? {});
+  const namespaces = planNamespaces(linux, facts);
   const { container, idmapped } = planContainer(spec, linux, options, facts, filter, namespaces.enter);
   return {
     monitor: planMonitor(linux, options, facts, surroundings, namespaces.cloneFlags, idmapped, spec),
@@ -68,12 +68,17 @@ function planMonitor(
 ): readonly MonitorOperation[] {
   const cgroup = surroundings.cgroup ?? NO_CGROUP;
   const { state } = surroundings;
+  const oomScoreAdj = spec.process?.oomScoreAdj;
   return [
     // Before everything that leaves a trace.
     { op: "spawnJanitor" },
     ...state.create,
     ...cgroup.prepare,
     { op: "clone", flags: cloneFlags, cgroup: cgroup.cloneInto },
+    // From outside and at once: the container half soon owns its /proc files no longer (`setDumpable`).
+    ...(oomScoreAdj === undefined
+      ? []
+      : [{ op: "writeChildProc", name: "oom_score_adj", contents: String(oomScoreAdj) } satisfies MonitorOperation]),
     ...planIdMappings(linux, facts),
     // After the id maps, which they show the files through.
     ...idmapped,
@@ -155,6 +160,8 @@ function planContainer(
     // After the monitor has written the id maps, which it may do for a dumpable process only; from here on no process
     // of a namespace that we join or share can look into this one (CVE-2016-9962).
     { op: "setDumpable", value: 0 },
+    // Whatever the caller's umask is, the modes below are meant.
+    { op: "setUmask", mask: 0 },
   ];
   if (spec.hostname !== undefined && spec.hostname !== "") container.push({ op: "setHostname", name: spec.hostname });
   if (spec.domainname !== undefined && spec.domainname !== "") {

@@ -10,12 +10,15 @@ import { capabilityMasks } from "./capabilities.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { mayCallSetgroups } from "./id-mappings.ts";
 import type { LaunchOptions } from "./launch-options.ts";
-import { hasNamespace } from "./namespaces.ts";
+import { hasNamespace, makesNamespace } from "./namespaces.ts";
 import type { ContainerOperation } from "./operations.ts";
 import { planRlimits } from "./rlimits.ts";
 import { planIoPriority, planPersonality, planScheduler } from "./scheduling.ts";
 
 const SIGKILL = 9;
+
+/** What login(1) and other runtimes start programs with. */
+const DEFAULT_UMASK = 0o022;
 
 /** A compiled seccomp filter: an array of struct sock_filter, and SECCOMP_FILTER_FLAG_*. */
 export interface SeccompProgram {
@@ -33,7 +36,7 @@ export interface ProcessContext {
 
 /** Everything after `pivotRoot`. */
 export function planProcess(process: Process, context: ProcessContext): readonly ContainerOperation[] {
-  const { linux, options, facts } = context;
+  const { linux, options } = context;
   const command = process.args ?? [];
   const [name] = command;
   if (name === undefined) throw new RuntimeError("INVALID_SPEC", "process.args is empty: there is no command");
@@ -47,10 +50,6 @@ export function planProcess(process: Process, context: ProcessContext): readonly
   }
   return [
     ...planStdio(process, options),
-    ...planRlimits(process.rlimits ?? []),
-    ...(process.oomScoreAdj === undefined
-      ? []
-      : [{ op: "setOomScoreAdj", value: process.oomScoreAdj } satisfies ContainerOperation]),
     ...planScheduler(process),
     ...planIoPriority(process),
     ...planPersonality(linux),
@@ -80,9 +79,9 @@ function planStdio(process: Process, options: LaunchOptions): readonly Container
 /**
  * User, capabilities, no_new_privs, seccomp.
  *
- * seccomp(2) wants no_new_privs or CAP_SYS_ADMIN. With no_new_privs, which is the default, the filter is the very last
- * step and judges execve(2) alone. Without, SYS_ADMIN is kept until the filter is loaded and dropped under it: such a
- * filter must allow capset(2).
+ * seccomp(2) and landlock_restrict_self(2) want no_new_privs or CAP_SYS_ADMIN. With no_new_privs, which is the default,
+ * the filter is the very last step and judges execve(2) alone. Without, SYS_ADMIN is kept until the filter is loaded and
+ * dropped under it: such a filter must allow capset(2).
  */
 function planCredentials(process: Process, context: ProcessContext): readonly ContainerOperation[] {
   const { linux, options, facts, filter } = context;
@@ -95,10 +94,15 @@ function planCredentials(process: Process, context: ProcessContext): readonly Co
     permitted: masks.permitted,
     inheritable: masks.inheritable,
   } satisfies ContainerOperation;
-  const loadsPrivileged = filter !== null && !noNewPrivileges;
-  const extra = loadsPrivileged ? capabilityBit("CAP_SYS_ADMIN") : 0n;
+  const confinesPrivileged = !noNewPrivileges && (filter !== null || context.landlock.length > 0);
+  const extra = confinesPrivileged ? capabilityBit("CAP_SYS_ADMIN") : 0n;
+  const rlimits = planRlimits(process.rlimits ?? []);
+  // Limits of open files or memory could hinder the set-up, so they come last. Raising a hard limit takes a capability of
+  // the initial user namespace: only where there is no other may it be in the bounding set still to be limited.
+  const rlimitsLast = makesNamespace(linux, "user");
 
   const operations: ContainerOperation[] = [
+    ...(rlimitsLast ? [] : rlimits),
     // Before the capabilities go: it needs CAP_SETPCAP.
     { op: "limitBounding", keep: masks.bounding },
     // Before `setUser`, so that leaving user 0 does not empty the permitted set (capabilities(7)).
@@ -124,7 +128,7 @@ function planCredentials(process: Process, context: ProcessContext): readonly Co
     // After `setUser`: the keyring belongs to the command's user. A keyring of its own keeps the caller's keys out.
     { op: "joinSessionKeyring", name: `_ses.${options.id}` },
   );
-  if (umask !== undefined) operations.push({ op: "setUmask", mask: umask });
+  operations.push({ op: "setUmask", mask: umask ?? DEFAULT_UMASK });
   if (process.apparmorProfile !== undefined && process.apparmorProfile !== "") {
     // Before `noNewPrivileges`, which forbids changing to a profile that is not a subset.
     operations.push({ op: "apparmorOnExec", label: process.apparmorProfile });
@@ -137,10 +141,12 @@ function planCredentials(process: Process, context: ProcessContext): readonly Co
   if (options.init) {
     operations.push({ op: "forkInit", seccompFlags: filter?.flags ?? 0, program: filter?.program ?? new Uint8Array() });
   }
+  // In the command alone: PID 1 of --init must not run into them.
+  if (rlimitsLast) operations.push(...rlimits);
   // Before the filter, which need not know close_range(2): it only marks, and nothing is opened any more.
   operations.push({ op: "closeDescriptors", first: 3 });
   if (filter !== null) operations.push({ op: "loadSeccomp", flags: filter.flags, program: filter.program });
-  if (loadsPrivileged) operations.push(last);
+  if (confinesPrivileged) operations.push(last);
   return operations;
 }
 

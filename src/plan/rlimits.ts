@@ -7,11 +7,24 @@
 import { RuntimeError } from "../errors.ts";
 import { RLIMIT_NAMES, RLIM_INFINITY, rlimitNumber } from "../oci/rlimit-numbers.ts";
 import type { PosixRlimit } from "../oci/spec.ts";
+import type { HostFacts } from "./host-facts.ts";
 import type { ContainerOperation } from "./operations.ts";
 import type { RlimitRequest } from "./run-request.ts";
 
-export function buildRlimits(requests: readonly RlimitRequest[]): readonly PosixRlimit[] {
-  return requests.map(({ type, soft, hard }) => ({ type, soft: soft ?? RLIM_INFINITY, hard: hard ?? RLIM_INFINITY }));
+const NOFILE = "RLIMIT_NOFILE";
+
+/**
+ * `process.rlimits`. Open files are always among them: Node raises its own soft limit at start, and a container must not
+ * inherit that, because programs that use select(2) break above 1024.
+ */
+export function buildRlimits(requests: readonly RlimitRequest[], facts: HostFacts): readonly PosixRlimit[] {
+  const asked = requests.map(({ type, soft, hard }) => ({
+    type,
+    soft: soft ?? RLIM_INFINITY,
+    hard: hard ?? RLIM_INFINITY,
+  }));
+  if (facts.nofile === null || asked.some(({ type }) => type === NOFILE)) return asked;
+  return [...asked, { type: NOFILE, ...facts.nofile }];
 }
 
 export function planRlimits(rlimits: readonly PosixRlimit[]): readonly ContainerOperation[] {

@@ -1,11 +1,10 @@
 /**
  * Limits that nobody will apply: a Spec asks for some, and the container has no cgroup of its own. A limit that is
- * silently ignored is worse than an error, so `--cgroups` decides which of the two it is.
+ * silently ignored is worse than an error.
  */
 
 import { RuntimeError } from "../errors.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
-import type { CgroupPolicy } from "./run-request.ts";
 
 export interface Limit {
   /** The flag that asks for it. */
@@ -55,15 +54,11 @@ export function listLimits(resources: LinuxResources): readonly Limit[] {
   ];
 }
 
-/**
- * What to say about limits of a container without a cgroup: an error, a warning, or nothing.
- */
-export function checkUnappliedLimits(resources: LinuxResources, policy: CgroupPolicy): readonly string[] {
+/** For a container that no cgroup manager looks after. */
+export function refuseLimits(resources: LinuxResources): void {
   const limits = listLimits(resources);
   const [first] = limits;
-  if (first === undefined) return [];
-  const all = limits.map(({ flag, value }) => `${flag} ${value}`).join(", ");
-  if (policy !== "enabled") return [`not applied, because the container has no cgroup of its own: ${all}`];
+  if (first === undefined) return;
   throw new RuntimeError(
     "LIMIT_UNSUPPORTED",
     `Cannot apply the limit ${first.flag} ${first.value}: the container has no cgroup of its own`,
