@@ -4,10 +4,11 @@
  */
 
 import type { Command, CommandGroup } from "./command.ts";
+import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
 import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [];
 
-export const COMMANDS: readonly Command[] = [runCommand, versionCommand];
+export const COMMANDS: readonly Command[] = [runCommand, versionCommand, reportFailureCommand];

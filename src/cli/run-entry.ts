@@ -1,12 +1,18 @@
 /**
- * Entry point of the small bundle: `pycri run` when the line is in order. Errors, help and `--dry-run` are the full
- * bundle's, which then goes through the line again.
+ * Entry point of the small bundle: `pycri run` in its common form. A line that is not in order, a limit, a dry run or a
+ * seccomp profile that was not compiled into the bundle go to the full bundle, which starts over.
  */
 
+import { probeHost } from "../host/probe-host.ts";
+import { type PreparedLaunch, prepareLaunch } from "../engine/prepare-launch.ts";
+import { findShippedFilter } from "../engine/shipped-filters.ts";
+import { makeContainerId } from "../store/container-id.ts";
+import type { Invocation } from "./command.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { reportError } from "./report-error.ts";
-import { runCommand } from "./run.ts";
-import { execute } from "./run-main.ts";
+import { runCommand, type RunValues } from "./run.ts";
+import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
+import { wantsCgroup } from "./wants-cgroup.ts";
 
 interface Entry {
   readonly start: (args: readonly string[]) => unknown;
@@ -18,13 +24,32 @@ interface Entry {
  */
 export function start(args: readonly string[], loadFull: () => Entry): void {
   try {
-    const invocation = parseArguments(runCommand, args.slice(1));
-    if (invocation === null) {
-      loadFull().start(args);
-      return;
-    }
-    process.exitCode = execute(invocation);
+    const launch = prepare(args);
+    if (launch === null) loadFull().start(args);
+    else startContainer(launch);
   } catch (error) {
     process.exitCode = reportError(error);
   }
+}
+
+/** @returns null when the full bundle should have the line. */
+export function prepare(args: readonly string[]): PreparedLaunch | null {
+  const invocation = parseArguments(runCommand, args.slice(1)) as Invocation<RunValues> | null;
+  if (invocation === null || invocation.values["dry-run"] === true) return null;
+  const request = requestOf(invocation);
+  if (wantsCgroup(request)) return null;
+
+  let everythingShipped = true;
+  const launch = prepareLaunch(request, {
+    id: makeContainerId(),
+    facts: probeHost(process.env),
+    filter: (source, capabilities, facts) => {
+      const filter = findShippedFilter(source, capabilities, facts);
+      if (filter === undefined) everythingShipped = false;
+      return filter ?? null;
+    },
+    reporter: reporterCommand(),
+    cgroup: null,
+  });
+  return everythingShipped ? launch : null;
 }

@@ -1,16 +1,57 @@
-/** The code behind `pycri run`. */
+/** The code behind `pycri run` in the full bundle: any profile, any limit, and `--dry-run`. */
 
-import { buildRunRequest } from "../engine/request/run-options.ts";
+import type { ContainerCgroup } from "../engine/prepare-cgroup.ts";
+import { prepareLaunch } from "../engine/prepare-launch.ts";
+import { containerFilter } from "../engine/seccomp-program.ts";
 import { probeHost } from "../host/probe-host.ts";
-import { readRootFacts } from "../host/root-facts.ts";
-import { becomeHelper } from "../executor/become-helper.ts";
+import { cacheDirectoryPath } from "../host/runtime-directory.ts";
+import { makeContainerId } from "../store/container-id.ts";
+import { oomRecordPath } from "../store/container-record.ts";
+import type { HostFacts } from "../plan/host-facts.ts";
+import type { RunRequest } from "../plan/run-request.ts";
 import type { Invocation } from "./command.ts";
+import { formatPlan } from "./format-plan.ts";
+import { writeJson, writeOutput, writeWarning } from "./output.ts";
 import type { RunValues } from "./run.ts";
-import { callerContext, runOptionsOf } from "./run-options.ts";
+import { wantsCgroup } from "./wants-cgroup.ts";
+import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 
-export function execute({ values, operands }: Invocation<RunValues>): number {
-  const request = buildRunRequest(runOptionsOf(values, operands), callerContext(values.tty === true));
+export async function execute(invocation: Invocation<RunValues>): Promise<number> {
+  const { values } = invocation;
+  const dryRun = values["dry-run"] === true;
+  const request = requestOf(invocation);
   const facts = probeHost(process.env);
-  const root = readRootFacts(request.root);
-  becomeHelper(new TextEncoder().encode(JSON.stringify([request, root, facts.uid])), [], []);
+  const id = makeContainerId();
+  const cgroup = wantsCgroup(request) ? await openCgroup(request, facts, id, dryRun) : null;
+  for (const warning of cgroup?.warnings ?? []) writeWarning(warning);
+  const cache = cacheDirectoryPath(process.env, facts.home);
+  const launch = prepareLaunch(request, {
+    id,
+    facts,
+    filter: (source, capabilities) =>
+      containerFilter(source, capabilities, facts, cache === null ? null : `${cache}/filters`),
+    reporter: reporterCommand(),
+    cgroup,
+  });
+  if (!dryRun) startContainer(launch);
+  for (const warning of launch.warnings) writeWarning(warning);
+  if (values.format === "json") writeJson(launch.plan);
+  else writeOutput(formatPlan(launch.plan));
+  return 0;
+}
+
+/** The managers, and D-Bus with them, are loaded for containers that have limits. */
+async function openCgroup(
+  request: RunRequest,
+  facts: HostFacts,
+  id: string,
+  dryRun: boolean,
+): Promise<ContainerCgroup> {
+  const { prepareCgroup } = await import("../engine/prepare-cgroup.ts");
+  return prepareCgroup(request, facts, {
+    id,
+    sessionBus: process.env["DBUS_SESSION_BUS_ADDRESS"],
+    oomRecordFile: oomRecordPath(facts.runtimeDirectory, id),
+    dryRun,
+  });
 }

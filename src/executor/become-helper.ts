@@ -18,7 +18,8 @@ import { helperPath } from "./installation.ts";
 export function becomeHelper(plan: Uint8Array, environment: readonly string[], held: readonly number[]): never {
   const planFile = createSealedFile("pycri-plan", plan, true);
   const eventsFile = createMemoryFile("pycri-events", true);
-  for (const descriptor of held) setInherited(descriptor, true);
+  // Node marks every descriptor it was started with close-on-exec, standard ones too (uv_disable_stdio_inheritance).
+  for (const descriptor of [0, 1, 2, ...held]) setInherited(descriptor, true);
   const path = helperPath();
   replaceProcess(path, ["pycri", String(planFile), String(eventsFile), ...held.map(String)], environment);
 }

@@ -1,6 +1,6 @@
 /** Helper programs on the host. */
 
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import type { PrivilegedTool } from "../plan/host-facts.ts";
 import { hasFileCapabilities } from "../sys/kernel-features.ts";
 
@@ -13,10 +13,19 @@ export function findProgram(name: string, path: string): string | null {
   for (const directory of new Set([...path.split(":"), ...SYSTEM_DIRECTORIES])) {
     if (!directory.startsWith("/")) continue;
     const file = `${directory}/${name}`;
-    const status = statSync(file, { throwIfNoEntry: false });
+    const status = statIfReachable(file);
     if (status?.isFile() === true && (status.mode & 0o111) !== 0) return file;
   }
   return null;
+}
+
+/** PATH may lead through directories of other users. */
+function statIfReachable(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** newuidmap(1) and its kin, and whether they have the privilege they need: the set-uid bit or a file capability. */

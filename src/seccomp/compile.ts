@@ -6,7 +6,6 @@
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../errors.ts";
 import type { ArchitectureRules, CallRule, Clause, ComparisonOperator, Filter } from "./filter.ts";
 import type * as Wit from "../../wasm/generated/interfaces/pycri-seccomp-compiler.js";
@@ -125,11 +124,11 @@ interface ComponentModule {
 }
 
 /** Beside the bundle that this file becomes part of, or as seen from `build/src/seccomp/`. */
-const LOCATIONS = ["./seccomp-component.cjs", "../../../dist/seccomp-component.cjs"];
+const LOCATIONS = ["seccomp-component.cjs", "../../../dist/seccomp-component.cjs"];
 
 function loadComponent(): ComponentModule {
-  const require = createRequire(import.meta.url);
-  const location = LOCATIONS.map((path) => fileURLToPath(new URL(path, import.meta.url))).find(existsSync);
+  const require = createRequire(import.meta.filename);
+  const location = LOCATIONS.map((path) => `${import.meta.dirname}/${path}`).find(existsSync);
   if (location === undefined) throw new Error("the compiler component is not built");
   return require(location) as ComponentModule;
 }

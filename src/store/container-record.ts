@@ -5,6 +5,7 @@
  *   containers/<id>/lock         flock(2) held by the monitor: the container is alive
  *                   config.json  what was asked for; written once the lock is held
  *                   pid          "<pid> <start time>": the command runs
+ *                   oom          how often memory ran out, if it did
  *                   exit         "exited <code>" or "signaled <number>": it has ended
  *   names/<name>                 symlink to ../containers/<id>: at most one container has a name
  * ```
@@ -33,6 +34,11 @@ export function containersDirectory(stateDirectory: string): string {
 
 export function namesDirectory(stateDirectory: string): string {
   return `${stateDirectory}/names`;
+}
+
+/** Where the monitor writes how often memory ran out. */
+export function oomRecordPath(stateDirectory: string, id: string): string {
+  return `${containersDirectory(stateDirectory)}/${id}/oom`;
 }
 
 /** What the monitor does about the record of a container. */

@@ -14,6 +14,7 @@ const LOCK_UN = 8;
 const EWOULDBLOCK = 11;
 const EACCES = 13;
 
+const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -43,6 +44,33 @@ export function lockRange(descriptor: number, start: number, length: number): bo
 /** Give back what `lockRange` took. */
 export function unlockRange(descriptor: number, start: number, length: number): void {
   check(fcntl(descriptor, F_OFD_SETLK, flockBytes(F_UNLCK, start, length)), "fcntl(F_OFD_SETLK)");
+}
+
+export interface ByteRange {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** The byte ranges below 2^32 that others hold, in order. */
+export function findLockedRanges(descriptor: number): readonly ByteRange[] {
+  return lockedWithin(descriptor, 0, 2 ** 32).toSorted((a, b) => a.start - b.start);
+}
+
+/** The kernel names one lock in the way, not always the first: what lies before it and behind it is asked again. */
+function lockedWithin(descriptor: number, from: number, to: number): readonly ByteRange[] {
+  if (from >= to) return [];
+  const bytes = flockBytes(F_WRLCK, from, to - from);
+  check(fcntl(descriptor, F_OFD_GETLK, bytes), "fcntl(F_OFD_GETLK)");
+  if (new Int16Array(bytes.buffer)[0] === F_UNLCK) return [];
+  const [, begin = 0n, length = 0n] = new BigInt64Array(bytes.buffer);
+  const start = Number(begin);
+  // A length of 0 reaches to the end of the file.
+  const end = length === 0n ? to : start + Number(length);
+  return [
+    ...lockedWithin(descriptor, from, start),
+    { start, length: end - start },
+    ...lockedWithin(descriptor, end, to),
+  ];
 }
 
 function flockBytes(type: number, start: number, length: number): Uint8Array {

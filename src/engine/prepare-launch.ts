@@ -1,0 +1,98 @@
+/**
+ * From a request to the plan of a launch and what the launch needs around it: the container's id, its record, its filter,
+ * the ids it holds. Nothing is started and, but for directories that `-v` makes, nothing is changed.
+ */
+
+import { readRootFacts } from "../host/root-facts.ts";
+import { type BuiltSpec, buildSpec } from "../plan/build-spec.ts";
+import type { HostFacts } from "../plan/host-facts.ts";
+import type { AllocatedRanges } from "../plan/id-mappings.ts";
+import type { LaunchPlan } from "../plan/launch-plan.ts";
+import { planLaunch } from "../plan/plan-launch.ts";
+import type { SeccompProgram } from "../plan/process.ts";
+import type { RunRequest, SeccompSource } from "../plan/run-request.ts";
+import type { LinuxResources } from "../oci/linux-resources.ts";
+import type { LinuxSeccomp, Spec } from "../oci/spec.ts";
+import { type ContainerConfig, planRecord } from "../store/container-record.ts";
+import type { CgroupPlan } from "../plan/cgroup-plan.ts";
+import { IdAllocations } from "./id-allocations.ts";
+
+/** A profile as the kernel and as the Spec have it. */
+export interface ContainerFilter {
+  readonly program: SeccompProgram;
+  /** Null where only the program is known. */
+  readonly document: LinuxSeccomp | null;
+}
+
+/**
+ * Gives the compiled filter of a profile for a container with these capabilities (names with `CAP_`), null for
+ * `unconfined`.
+ */
+export type FilterProvider = (
+  source: SeccompSource,
+  capabilities: readonly string[],
+  facts: HostFacts,
+) => ContainerFilter | null;
+
+export interface PreparedLaunch {
+  readonly spec: Spec;
+  readonly plan: LaunchPlan;
+  readonly config: ContainerConfig;
+  /** To be said once, before the launch. */
+  readonly warnings: readonly string[];
+  /** Descriptors that the monitor keeps open until it ends. */
+  readonly held: readonly number[];
+}
+
+export interface LaunchContext {
+  /** The container's id, from `makeContainerId`. */
+  readonly id: string;
+  readonly facts: HostFacts;
+  readonly filter: FilterProvider;
+  /** `LaunchPlan.reporter`. */
+  readonly reporter: readonly string[];
+  /** Null: the container stays in the caller's cgroup. */
+  readonly cgroup: { readonly plan: CgroupPlan; readonly resources: LinuxResources } | null;
+}
+
+const NOTHING_ALLOCATED: AllocatedRanges = { uid: [], gid: [] };
+
+/** @throws RuntimeError for everything a request can be wrong in. */
+export function prepareLaunch(request: RunRequest, context: LaunchContext): PreparedLaunch {
+  const { id, facts, cgroup } = context;
+  const rootFacts = readRootFacts(request.root);
+  const auto = request.userNamespace.kind === "auto" ? new IdAllocations(facts) : null;
+
+  const build = (allocatedRanges: AllocatedRanges): BuiltSpec =>
+    buildSpec(request, facts, rootFacts, {
+      id,
+      seccomp: null,
+      allocatedRanges,
+      ...(cgroup === null ? {} : { resources: cgroup.resources }),
+    });
+  let built = build(auto?.read() ?? NOTHING_ALLOCATED);
+  // Another pycri may have been faster between looking and locking; then its range shows up at the next look.
+  while (auto !== null && !auto.hold(built.spec.linux)) {
+    built = build(auto.read());
+  }
+  const { options, warnings } = built;
+  const filter = context.filter(request.security.seccomp, built.spec.process?.capabilities?.bounding ?? [], facts);
+  const spec: Spec =
+    filter?.document == null ? built.spec : { ...built.spec, linux: { ...built.spec.linux, seccomp: filter.document } };
+
+  const config: ContainerConfig = {
+    id,
+    name: request.name ?? null,
+    created: new Date().toISOString(),
+    command: request.command,
+    rootfs: request.root.kind === "host" ? "host" : request.root.path,
+    labels: request.labels,
+    keep: !request.remove,
+  };
+  const plan = planLaunch(spec, options, facts, filter?.program ?? null, {
+    state: planRecord(facts.runtimeDirectory, config),
+    cgroup: cgroup?.plan ?? null,
+    reporter: context.reporter,
+  });
+  return { spec, plan, config, warnings, held: auto?.descriptors ?? [] };
+}
