@@ -70,11 +70,7 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
       allocatedRanges,
       ...(cgroup === null ? {} : { resources: cgroup.resources }),
     });
-  let built = build(auto?.read() ?? NOTHING_ALLOCATED);
-  // Another pycri may have been faster between looking and locking; then its range shows up at the next look.
-  while (auto !== null && !auto.hold(built.spec.linux)) {
-    built = build(auto.read());
-  }
+  const built = auto === null ? build(NOTHING_ALLOCATED) : buildHolding(auto, build);
   const { options, warnings } = built;
   const filter = context.filter(request.security.seccomp, built.spec.process?.capabilities?.bounding ?? [], facts);
   const spec: Spec =
@@ -95,4 +91,12 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     reporter: context.reporter,
   });
   return { spec, plan, config, warnings, held: auto?.descriptors ?? [] };
+}
+
+/** Another pycri may be faster between looking and locking; then its range shows up at the next look. */
+function buildHolding(allocations: IdAllocations, build: (allocated: AllocatedRanges) => BuiltSpec): BuiltSpec {
+  for (;;) {
+    const built = build(allocations.read());
+    if (allocations.hold(built.spec.linux)) return built;
+  }
 }
