@@ -55,13 +55,15 @@ install_modules() {
 }
 
 build() {
-  # The stamp is older than what it stands for until the build is complete. A directory's time tells of removed files.
-  if [ -e build/complete ] && [ -e dist/pycri.cjs ] &&
-    [ -z "$(find src scripts native wasm profiles test bench package-lock.json tsconfig.json -newer build/complete 2>/dev/null | head -n 1)" ]; then
-    return 0
+  if [ -e build/complete ] && [ -e dist/pycri.cjs ]; then
+    # A directory's time tells of removed files. What the build generates is newer than its begin.
+    newer=$(find src scripts native wasm profiles test bench package-lock.json tsconfig.json \
+      -name generated -prune -o -newer build/complete -print | head -n 1)
+    [ -n "$newer" ] || return 0
   fi
   say "Building"
-  mkdir -p build && touch build/begun || fail "$(pwd) cannot be written to: build as the user who owns it"
+  # The time of the begin: what changes meanwhile is built the next time.
+  { mkdir -p build && touch build/begun; } 2>/dev/null || fail "$(pwd) cannot be written to: build as the user who owns it"
   node scripts/build.mjs >&2 || fail "the build failed"
   mv build/begun build/complete
 }

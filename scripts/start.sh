@@ -24,10 +24,8 @@ exec node dist/pycri.cjs run --hostname pycri host /bin/sh -c '
   echo "no new privs  $(status NoNewPrivs)"
   echo "seccomp       mode $(status Seccomp), $(status Seccomp_filters) filter(s)"
   echo "interfaces    $(ls /sys/class/net | tr "\n" " ")"
-  if : 2>/dev/null >/etc/pycri-was-here; then
-    echo "write to /etc goes to an overlay and is gone afterwards"
-  else
-    echo "write to /etc refused"
-  fi
-  unshare --user true 2>/dev/null && echo "unshare       allowed" || echo "unshare       refused by the filter"
+  try() { what=$1; shift; if ("$@") >/dev/null 2>&1; then echo "$what allowed"; else echo "$what refused"; fi; }
+  try "write to /usr" touch /usr/pycri-was-here
+  try "unshare(2)   " unshare --user true
+  try "mount(2)     " mount -t tmpfs none /tmp
 '
