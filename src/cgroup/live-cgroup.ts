@@ -2,13 +2,21 @@
  * A running container's cgroup, found by its record: read its counters, change its limits, freeze, kill and remove it.
  * Independent of the manager that made it.
  */
-import { readdirSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { RuntimeError } from "../errors.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { CgroupRecord } from "../plan/cgroup-plan.ts";
 import { applyPolicy } from "./apply-policy.ts";
-import { errnoName, readCgroupFile, writeCgroupFile } from "./cgroup-files.ts";
+import type { Allowance } from "./capacity.ts";
+import {
+  errnoName,
+  hostAllowance,
+  readCgroupFile,
+  readV1Levels,
+  readV2Levels,
+  writeCgroupFile,
+} from "./cgroup-files.ts";
 import { parseCpuMax, parseLimit } from "./conversions.ts";
 import type { CgroupInterface, CgroupWrite } from "./limit-writes.ts";
 import { scopeProperties } from "./scope-properties.ts";
@@ -32,6 +40,29 @@ function read(record: CgroupRecord, file: string): string | undefined {
 export function readUsage(record: CgroupRecord): CgroupUsage {
   const reader = (file: string): string | undefined => read(record, file);
   return record.version === 2 ? readV2Usage(reader) : readV1Usage(reader);
+}
+
+/** What the host and the cgroups above the container's allow. */
+export function readLevelsAbove(record: CgroupRecord): readonly Allowance[] {
+  if (record.version === 2) {
+    const parent = parentDirectory(record.directory);
+    return [hostAllowance(), ...readV2Levels(parent, hierarchyRoot(parent, "cgroup.procs"))];
+  }
+  const parents = Object.entries(record.directories).map(([controller, leaf]) => {
+    const directory = parentDirectory(leaf);
+    return [controller, { directory, mountPoint: hierarchyRoot(directory, "tasks") }] as const;
+  });
+  return [hostAllowance(), ...readV1Levels(Object.fromEntries(parents))];
+}
+
+function parentDirectory(directory: string): string {
+  return directory.slice(0, directory.lastIndexOf("/"));
+}
+
+/** The topmost directory on the way up that is a cgroup, as `file` shows. */
+function hierarchyRoot(directory: string, file: string): string {
+  const parent = parentDirectory(directory);
+  return existsSync(`${parent}/${file}`) ? hierarchyRoot(parent, file) : directory;
 }
 
 /** Every process of the cgroup and below, as this PID namespace numbers them. */
@@ -114,19 +145,28 @@ export function isFrozen(record: CgroupRecord): boolean {
 export async function killAll(record: CgroupRecord): Promise<void> {
   if (record.version === 2) {
     const file = `${record.directory}/cgroup.kill`;
-    if (readdirSync(record.directory).includes("cgroup.kill")) return writeCgroupFile(file, "1");
+    if (existsSync(file)) return writeCgroupFile(file, "1");
   }
-  const freezer = record.version === 2 ? record.directory : record.directories["freezer"];
-  if (freezer !== undefined) await setFrozen(record, true);
-  for (const pid of listProcesses(record)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (errnoName(error) !== "ESRCH") throw error;
-    }
-  }
+  const freezes = record.version === 2 || record.directories["freezer"] !== undefined;
+  if (freezes) await setFrozen(record, true);
+  for (const pid of listProcesses(record)) signal(pid);
   // The signals arrive when the processes thaw.
-  if (freezer !== undefined) await setFrozen(record, false);
+  if (freezes) await setFrozen(record, false);
+  // Without a freezer a process may have forked meanwhile.
+  const empty = await eventually(() => {
+    const left = listProcesses(record);
+    for (const pid of left) signal(pid);
+    return left.length === 0;
+  });
+  if (!empty) throw new RuntimeError("IO", `Cannot kill processes ${listProcesses(record).join(", ")}: they stay`);
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (errnoName(error) !== "ESRCH") throw error;
+  }
 }
 
 /** Remove the emptied cgroup and those below it. Resolves to false when processes stay in it. */
@@ -153,8 +193,7 @@ export async function updateLimits(record: CgroupRecord, resources: LinuxResourc
     writeLimits(record, v1Update(record, resources));
     return;
   }
-  const parent = record.directory.slice(0, record.directory.lastIndexOf("/"));
-  const writes = v2Update(record, resources, parent);
+  const writes = v2Update(record, resources);
   const { unit } = record;
   if (unit === undefined) {
     writeLimits(record, writes);
@@ -191,11 +230,8 @@ function v1Update(record: CgroupRecord & { readonly version: 1 }, resources: Lin
   return writes;
 }
 
-function v2Update(
-  record: CgroupRecord & { readonly version: 2 },
-  resources: LinuxResources,
-  parent: string,
-): readonly CgroupWrite[] {
+function v2Update(record: CgroupRecord & { readonly version: 2 }, resources: LinuxResources): readonly CgroupWrite[] {
+  const parent = parentDirectory(record.directory);
   const present = {
     memory: parseLimit(read(record, "memory.max") ?? "max"),
     bandwidth: parseCpuMax(read(record, "cpu.max") ?? "max 100000"),

@@ -14,7 +14,7 @@ import type { RunRequest, SeccompSource } from "../plan/run-request.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { LinuxSeccomp, Spec } from "../oci/spec.ts";
 import { type ContainerConfig, planRecord } from "../store/container-record.ts";
-import type { CgroupPlan } from "../plan/cgroup-plan.ts";
+import type { CgroupPlan, CgroupRecord } from "../plan/cgroup-plan.ts";
 import { IdAllocations } from "./id-allocations.ts";
 
 /** A profile as the kernel and as the Spec have it. */
@@ -52,7 +52,11 @@ export interface LaunchContext {
   /** `LaunchPlan.reporter`. */
   readonly reporter: readonly string[];
   /** Null: the container stays in the caller's cgroup. */
-  readonly cgroup: { readonly plan: CgroupPlan; readonly resources: LinuxResources } | null;
+  readonly cgroup: {
+    readonly plan: CgroupPlan;
+    readonly record: CgroupRecord | null;
+    readonly resources: LinuxResources;
+  } | null;
 }
 
 const NOTHING_ALLOCATED: AllocatedRanges = { uid: [], gid: [] };
@@ -84,6 +88,7 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     rootfs: request.root.kind === "host" ? "host" : request.root.path,
     labels: request.labels,
     keep: !request.remove,
+    cgroup: cgroup?.record ?? null,
   };
   const plan = planLaunch(spec, options, facts, filter?.program ?? null, {
     state: planRecord(facts.runtimeDirectory, config),

@@ -7,10 +7,12 @@
  *                   pid          "<pid> <start time>": the command runs
  *                   oom          how often memory ran out, if it did
  *                   exit         "exited <code>" or "signaled <number>": it has ended
+ *                   oom          how many processes were killed because memory ran out; only then
  *   names/<name>                 symlink to ../containers/<id>: at most one container has a name
  * ```
  */
 
+import type { CgroupRecord } from "../plan/cgroup-plan.ts";
 import type { StatePlan } from "../plan/launch-options.ts";
 
 /** What `config.json` holds. */
@@ -25,6 +27,8 @@ export interface ContainerConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** Kept after the container's end, until `pycri rm`. */
   readonly keep: boolean;
+  /** Its own cgroup, or null when it stays in the caller's. */
+  readonly cgroup: CgroupRecord | null;
 }
 
 /** Where the records of a state directory lie. */

@@ -3,7 +3,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, unlinkSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
 import { isLocked } from "../sys/file-locks.ts";
-import { type ContainerConfig, containersDirectory, namesDirectory } from "./container-record.ts";
+import { type ContainerConfig, containersDirectory, namesDirectory, oomRecordPath } from "./container-record.ts";
 
 /** The command runs, it does not yet, or no more. */
 export type ContainerStatus = "created" | "running" | "stopped";
@@ -16,6 +16,8 @@ export interface ContainerState {
   /** How the command ended, when it is known. */
   readonly exitCode: number | null;
   readonly signal: number | null;
+  /** Processes that were killed because memory ran out, as far as the container has ended. */
+  readonly oomKills: number;
 }
 
 /**
@@ -87,6 +89,7 @@ function readState(stateDirectory: string, id: string): ContainerState | null {
     pid: alive && exit === null && pid > 0 ? pid : null,
     exitCode: exit?.[1] === "exited" ? Number(exit[2]) : null,
     signal: exit?.[1] === "signaled" ? Number(exit[2]) : null,
+    oomKills: Number(readText(oomRecordPath(stateDirectory, id)) ?? 0),
   };
 }
 
