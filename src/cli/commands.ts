@@ -6,9 +6,21 @@
 import type { Command, CommandGroup } from "./command.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
+import { seccompCompileCommand } from "./seccomp-compile.ts";
+import { seccompListCommand } from "./seccomp-list.ts";
+import { seccompSimulateCommand } from "./seccomp-simulate.ts";
 import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
-export const COMMAND_GROUPS: readonly CommandGroup[] = [];
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { path: ["seccomp"], summary: "work on seccomp profiles and filters" },
+];
 
-export const COMMANDS: readonly Command[] = [runCommand, versionCommand, reportFailureCommand];
+export const COMMANDS: readonly Command[] = [
+  runCommand,
+  seccompCompileCommand,
+  seccompListCommand,
+  seccompSimulateCommand,
+  versionCommand,
+  reportFailureCommand,
+];

@@ -1,0 +1,61 @@
+/** The code behind `pycri seccomp compile`. */
+
+import { writeFileSync } from "node:fs";
+import { RuntimeError } from "../errors.ts";
+import { type CompiledProfile, compileProfile, formatC } from "../engine/seccomp/compile-profile.ts";
+import { architectureOf } from "../profile/architectures.ts";
+import { decodeProgram } from "../seccomp/bpf.ts";
+import type { Invocation } from "./command.ts";
+import { writeOutput } from "./output.ts";
+import type { CompileValues } from "./seccomp-compile.ts";
+import { filterOptionsOf, printWarnings, requiredOperand } from "./seccomp-options.ts";
+
+export function execute({ values, operands }: Invocation<CompileValues>): number {
+  const format = values.format ?? "bpf";
+  if (format === "bpf" && values.output === undefined && process.stdout.isTTY)
+    throw new RuntimeError("INVALID_ARGUMENT", "Cannot write a binary program to a terminal", {
+      hint: "name a file with -o, or choose --format asm, c or json",
+    });
+  const compiled = compileProfile(requiredOperand(operands, 0, "PROFILE"), {
+    ...filterOptionsOf(values),
+    ...(values.weights === undefined ? {} : { weights: values.weights }),
+  });
+  printWarnings(compiled.warnings);
+  const output = render(compiled, format);
+  if (values.output === undefined) writeOutput(output);
+  else writeFile(values.output, output);
+  return 0;
+}
+
+function render(compiled: CompiledProfile, format: string): string | Uint8Array {
+  const { program, architectures, flags, instructionCount } = compiled;
+  const [native] = architectures;
+  const order = native !== undefined && architectureOf(native).bigEndian ? "big" : "little";
+  switch (format) {
+    case "c":
+      return formatC(program, order);
+    case "json": {
+      const instructions = decodeProgram(program, order).map(({ code, jumpTrue, jumpFalse, k }) => [
+        code,
+        jumpTrue,
+        jumpFalse,
+        k,
+      ]);
+      const head = JSON.stringify({ architectures, flags, byteOrder: order, instructionCount }, null, 2);
+      // One instruction a line: pretty-printing would make it five.
+      const lines = instructions.map((instruction) => `    ${JSON.stringify(instruction)}`).join(",\n");
+      return `${head.slice(0, -2)},\n  "instructions": [\n${lines}\n  ]\n}\n`;
+    }
+    default:
+      return program;
+  }
+}
+
+function writeFile(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new RuntimeError("IO", `Cannot write "${path}": ${code}`, { cause, details: { path, errno: code } });
+  }
+}
