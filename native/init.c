@@ -71,6 +71,7 @@ int fork_init(const struct op_fork_init *op, const struct plan *plan, struct sha
 		tcsetpgrp(STDIN_FILENO, getpid());
 		return 0;
 	}
+	prctl(PR_SET_NAME, "pycri-init");
 	if (confine_init(op) < 0) {
 		shared->container_failure = failure;
 		shared->init_failed = true;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,8 +44,9 @@ static int parse_arguments(int argc, char **argv, struct descriptors *descriptor
 	if (argc < 3 || argc - 3 > HELD_LIMIT)
 		return -1;
 	descriptors->plan = parse_number(argv[1]);
-	descriptors->events = strcmp(argv[2], "-1") == 0 ? -1 : parse_number(argv[2]);
-	if (descriptors->plan < 3 || (descriptors->events < 3 && descriptors->events != -1))
+	bool no_events = strcmp(argv[2], "-1") == 0;
+	descriptors->events = no_events ? -1 : parse_number(argv[2]);
+	if (descriptors->plan < 3 || (descriptors->events < 3 && !no_events))
 		return -1;
 	for (int index = 3; index < argc; index++) {
 		int fd = parse_number(argv[index]);

@@ -41,9 +41,6 @@ const LINKER_FLAGS = [
   "-s",
 ];
 
-/** Sources of the plan decoder, which need nothing of the rest. */
-export const DECODER_SOURCES: readonly string[] = ["plan.c"];
-
 /** Runs the compiler; a failure ends the build with the compiler's own messages. */
 export function compile(root: string, sources: readonly string[], output: string, flags: readonly string[]): void {
   const compiler = process.env["CC"] ?? "cc";
@@ -64,4 +61,5 @@ export async function build(root: string): Promise<void> {
     .filter((name) => name.endsWith(".c"))
     .map((name) => `native/${name}`);
   compile(root, sources, "dist/pycri-helper", [...COMPILER_FLAGS, ...LINKER_FLAGS]);
+  compile(root, ["native/plan.c", "native/testing/decode_plan.c"], "build/native/decode-plan", COMPILER_FLAGS);
 }
