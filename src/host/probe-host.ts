@@ -94,10 +94,11 @@ function homeOf(environment: Environment, fromPasswd: string | null): string | n
 
 /**
  * RLIMIT_NOFILE as the caller's shell has it: Node has raised its own soft limit to the hard one before any script runs,
- * so the parent process is asked.
+ * so the parent process is asked. Never more than this process may have: the parent's limit can be the higher one.
  */
 function readOpenFilesLimit(): HostFacts["nofile"] {
-  return (
-    parseOpenFilesLimit(readText(`/proc/${process.ppid}/limits`)) ?? parseOpenFilesLimit(readText("/proc/self/limits"))
-  );
+  const own = parseOpenFilesLimit(readText("/proc/self/limits"));
+  const parent = parseOpenFilesLimit(readText(`/proc/${process.ppid}/limits`));
+  if (own === null || parent === null) return own;
+  return { soft: Math.min(parent.soft, own.hard), hard: own.hard };
 }

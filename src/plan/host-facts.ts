@@ -71,7 +71,7 @@ export interface HostFacts {
   readonly stageDirectory: string;
   /** The caller's home directory, or null. */
   readonly home: string | null;
-  /** Soft and hard RLIMIT_NOFILE of the caller, as Node found them. */
+  /** Soft and hard RLIMIT_NOFILE as the caller's shell has them; Infinity for unlimited. */
   readonly nofile: { readonly soft: number; readonly hard: number } | null;
 }
 

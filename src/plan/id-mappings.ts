@@ -121,8 +121,9 @@ export function buildIdMappings(mode: UserNamespaceMode, facts: HostFacts, alloc
       const gid = mode.gidMappings.length > 0 ? mode.gidMappings : mode.uidMappings;
       const wanted = { uid, gid };
       return build((kind, own) => {
-        for (const mapping of wanted[kind]) requireGranted(mapping, kind, own, ranges[kind], facts);
-        return wanted[kind];
+        const mappings = checked(wanted[kind], kind);
+        for (const mapping of mappings) requireGranted(mapping, kind, own, ranges[kind], facts);
+        return mappings;
       });
     }
   }
@@ -162,7 +163,17 @@ export function isMapped(mappings: readonly LinuxIdMapping[], containerID: numbe
 
 /** `0-999, 5000-5999`, for messages. */
 export function formatContainerIds(mappings: readonly LinuxIdMapping[]): string {
-  return formatRanges(mappings.map((entry) => ({ start: entry.containerID, count: entry.size })));
+  const sorted = mappings.toSorted((a, b) => a.containerID - b.containerID);
+  const ranges: SubordinateRange[] = [];
+  for (const { containerID, size } of sorted) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.start + last.count === containerID) {
+      ranges[ranges.length - 1] = { start: last.start, count: last.count + size };
+    } else {
+      ranges.push({ start: containerID, count: size });
+    }
+  }
+  return formatRanges(ranges);
 }
 
 /** The ids the container half works with while it builds the root filesystem. */

@@ -24,7 +24,11 @@ export function buildRlimits(requests: readonly RlimitRequest[], facts: HostFact
     hard: hard ?? RLIM_INFINITY,
   }));
   if (facts.nofile === null || asked.some(({ type }) => type === NOFILE)) return asked;
-  return [...asked, { type: NOFILE, ...facts.nofile }];
+  return [...asked, { type: NOFILE, soft: finite(facts.nofile.soft), hard: finite(facts.nofile.hard) }];
+}
+
+function finite(value: number): number | bigint {
+  return Number.isFinite(value) ? value : RLIM_INFINITY;
 }
 
 export function planRlimits(rlimits: readonly PosixRlimit[]): readonly ContainerOperation[] {
