@@ -75,12 +75,15 @@ export function spellingsOf(options: OptionTable): Spellings {
   return spellings;
 }
 
+/** What parsing needs to know of a command. */
+export type CommandSyntax = Pick<Command, "operands" | "options" | "optionsEndAtOperand">;
+
 /**
  * Parse the arguments of one command (without the words of its path).
  * @returns null when commander should look at the line.
  * @throws RuntimeError INVALID_ARGUMENT, see `recordOption`.
  */
-export function parseArguments(command: Command, args: readonly string[]): Invocation | null {
+export function parseArguments(command: CommandSyntax, args: readonly string[]): Invocation | null {
   const spellings = spellingsOf(command.options);
   const values: Record<string, OptionValue> = {};
   const operands: string[] = [];
@@ -129,7 +132,7 @@ export function parseArguments(command: Command, args: readonly string[]): Invoc
   return operandsFit(command, operands.length) ? { values, operands } : null;
 }
 
-function operandsFit(command: Command, count: number): boolean {
+function operandsFit(command: CommandSyntax, count: number): boolean {
   let least = 0;
   let most = 0;
   for (const operand of command.operands) {

@@ -8,7 +8,7 @@ import type { RunRequest } from "../plan/run-request.ts";
 import { buildRunRequest } from "../engine/request/run-options.ts";
 import type { Invocation } from "./command.ts";
 import { writeWarning } from "./output.ts";
-import type { ContainerValues } from "./run.ts";
+import type { ContainerValues } from "./run-syntax.ts";
 import { callerContext, runOptionsOf } from "./run-options.ts";
 
 /** What a command line asks for. */

@@ -10,7 +10,7 @@ import { makeContainerId } from "../store/container-id.ts";
 import type { Invocation } from "./command.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { reportError } from "./report-error.ts";
-import { runCommand, type RunValues } from "./run.ts";
+import { RUN_SYNTAX, type RunValues } from "./run-syntax.ts";
 import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 import { wantsCgroup } from "./wants-cgroup.ts";
 
@@ -34,7 +34,7 @@ export function start(args: readonly string[], loadFull: () => Entry): void {
 
 /** @returns null when the full bundle should have the line. */
 export function prepare(args: readonly string[]): PreparedLaunch | null {
-  const invocation = parseArguments(runCommand, args.slice(1)) as Invocation<RunValues> | null;
+  const invocation = parseArguments(RUN_SYNTAX, args.slice(1)) as Invocation<RunValues> | null;
   if (invocation === null || invocation.values["dry-run"] === true) return null;
   const request = requestOf(invocation);
   if (wantsCgroup(request)) return null;

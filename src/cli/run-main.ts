@@ -12,7 +12,7 @@ import type { RunRequest } from "../plan/run-request.ts";
 import type { Invocation } from "./command.ts";
 import { formatPlan } from "./format-plan.ts";
 import { writeJson, writeOutput, writeWarning } from "./output.ts";
-import type { RunValues } from "./run.ts";
+import type { RunValues } from "./run-syntax.ts";
 import { wantsCgroup } from "./wants-cgroup.ts";
 import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 

@@ -5,7 +5,7 @@ import { RuntimeError } from "../errors.ts";
 import type { CallerContext, RunOptions } from "../engine/request/run-options.ts";
 import { readTerminalSize } from "../sys/terminal.ts";
 import { writeWarning } from "./output.ts";
-import type { ContainerValues } from "./run.ts";
+import type { ContainerValues } from "./run-syntax.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]?: T[Key] | undefined };
 

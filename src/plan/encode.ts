@@ -56,11 +56,15 @@ const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 let version: number | undefined;
 
+/** What `wireVersion` gives, inlined by the bundler. */
+declare const PYCRI_WIRE_VERSION: number | undefined;
+
 /**
  * 32 bits (FNV-1a) over the operation tables and the layout's revision. The helper was compiled with the same number or
  * refuses the plan, so that a stale helper never misreads one.
  */
 export function wireVersion(): number {
+  version ??= typeof PYCRI_WIRE_VERSION === "number" ? PYCRI_WIRE_VERSION : undefined;
   if (version === undefined) {
     const text = JSON.stringify([
       LAYOUT_REVISION,

@@ -3,8 +3,6 @@
  * directly where it can be found, since koffi's own loader costs five milliseconds more.
  */
 
-import { createRequire } from "node:module";
-import { getSystemErrorName } from "node:util";
 import { RuntimeError } from "../errors.ts";
 
 /** A C function: arguments and result are what its prototype says, 64-bit integers above 2^53 are bigints. */
@@ -24,27 +22,44 @@ let loaded: { readonly koffi: Koffi; readonly library: Library } | undefined;
 /** koffi and the C library that Node itself is linked with, loaded at the first call. */
 function load(): { readonly koffi: Koffi; readonly library: Library } {
   if (loaded !== undefined) return loaded;
-  const require = createRequire(import.meta.filename);
-  const koffi = requireKoffi(require);
+  const koffi = openKoffi() ?? requireKoffi();
   loaded = { koffi, library: koffi.load(null) };
   return loaded;
 }
 
-function requireKoffi(require: NodeJS.Require): Koffi {
-  const base = `@koromix/koffi-linux-${process.arch}`;
+/** Where npm puts koffi's binary: below the package that has this file, or beside it. */
+const MODULE_DIRECTORIES = ["../node_modules", "../..", "../../../node_modules"];
+
+/**
+ * koffi's binary by its path, without the loader of modules, which takes longer than the binary itself.
+ * @returns null when it lies elsewhere.
+ */
+function openKoffi(): Koffi | null {
+  const { arch } = process;
   // glibc first; dlopen(3) refuses the other one's binary.
-  for (const path of [`linux_${process.arch}/koffi.node`, `musl_${process.arch}/koffi.node`]) {
-    try {
-      return require(`${base}/${path}`) as Koffi;
-    } catch {
-      continue;
+  for (const libc of ["linux", "musl"]) {
+    for (const directory of MODULE_DIRECTORIES) {
+      const path = `${import.meta.dirname}/${directory}/@koromix/koffi-linux-${arch}/${libc}_${arch}/koffi.node`;
+      const module: { exports: unknown } = { exports: {} };
+      try {
+        process.dlopen(module, path);
+        return module.exports as Koffi;
+      } catch {
+        continue;
+      }
     }
   }
+  return null;
+}
+
+/** By koffi's own loader, which knows every architecture's and package manager's ways. */
+function requireKoffi(): Koffi {
+  const { createRequire } = process.getBuiltinModule("node:module");
   try {
-    return require("koffi") as Koffi;
+    return createRequire(import.meta.filename)("koffi") as Koffi;
   } catch (cause) {
     throw new RuntimeError("HOST_UNSUPPORTED", `Cannot load koffi's binary for linux-${process.arch}`, {
-      hint: `reinstall pycri with its optional dependencies: npm install ${base}`,
+      hint: `reinstall pycri with its optional dependencies: npm install @koromix/koffi-linux-${process.arch}`,
       cause,
     });
   }
@@ -68,7 +83,7 @@ export function declare(name: string, parameters: readonly string[], result: "in
 
 /** The name of a positive errno: "ENOENT". */
 export function errnoName(errno: number): string {
-  return getSystemErrorName(-errno);
+  return process.getBuiltinModule("node:util").getSystemErrorName(-errno);
 }
 
 /**
