@@ -19,6 +19,10 @@ const PACKAGE = "pycri:seccomp";
 /** Interfaces of the world and their functions; AssemblyScript exports the functions under their camel-case names. */
 const INTERFACES = {
   compiler: ["compile"],
+  prover: ["prove"],
+  analyser: ["analyse"],
+  simulator: ["simulate"],
+  disassembler: ["disassemble"],
 } as const;
 
 /** Pages of 64 KiB the component may grow to. */
@@ -100,12 +104,11 @@ async function compileAssembly(root: string, edit: (file: string, source: string
   );
   let binary: Uint8Array | undefined;
   const { error, stderr } = await compileModule(
-    // Level 3 and no shrinking: the core is far below its size limit. `abort=` turns aborts into traps, so that
-    // nothing is imported.
-    ["index.ts", "--outFile", "core.wasm", "--runtime", "stub", "-O3", "--noAssert", "--use", "abort="].concat([
-      "--maximumMemory",
-      String(MAXIMUM_PAGES),
-    ]),
+    // Shrink level 1 keeps inlining in bounds: two thirds of the size at the same speed. `abort=` turns aborts into
+    // traps, so that nothing is imported.
+    "index.ts --outFile core.wasm --runtime stub -O3 --shrinkLevel 1 --noAssert --use abort="
+      .split(" ")
+      .concat("--maximumMemory", String(MAXIMUM_PAGES)),
     {
       readFile: (name) => sources.get(name) ?? null,
       writeFile: (name, contents) => {

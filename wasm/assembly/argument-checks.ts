@@ -7,6 +7,7 @@ import { Decisions } from "./decisions";
 import { Facts } from "./facts";
 import { InstructionGraph } from "./instruction-graph";
 import { Loader } from "./loads";
+import { applies, DROP_SETTLED, LOW_HALVES_FIRST, ORDER_COMPARISONS } from "./rewrites";
 import { CallRule, Clause, Comparison } from "./records";
 
 /** Comparisons in a call up to which it is worth counting which ones recur. */
@@ -15,6 +16,8 @@ const COUNTING_LIMIT: u32 = 64;
 export class ArgumentChecks {
   private graph: InstructionGraph;
   private trial: InstructionGraph = new InstructionGraph();
+  /** Instructions of the latest checks, shared with other calls or not. */
+  size: u32 = 0;
   private decisions: Decisions;
   private facts: Facts;
 
@@ -27,15 +30,19 @@ export class ArgumentChecks {
 
   /** The instruction that begins the checks of `rule`. */
   build(rule: CallRule, bigEndian: bool): i32 {
-    orderComparisons(rule);
-    let lowFirst = true;
-    if (rule.clauseCount > 1 && rule.argumentBits == 64) {
-      lowFirst = this.sizeOf(rule, bigEndian, true) <= this.sizeOf(rule, bigEndian, false);
+    if (applies(ORDER_COMPARISONS)) orderComparisons(rule);
+    const highFirstSize = this.sizeOf(rule, bigEndian, false);
+    let lowFirst = false;
+    this.size = highFirstSize;
+    if (rule.argumentBits == 64 && applies(LOW_HALVES_FIRST)) {
+      const lowFirstSize = this.sizeOf(rule, bigEndian, true);
+      lowFirst = lowFirstSize <= highFirstSize;
+      this.size = min(lowFirstSize, highFirstSize);
     }
     return this.lower(rule, bigEndian, lowFirst, this.graph);
   }
 
-  private sizeOf(rule: CallRule, bigEndian: bool, lowFirst: bool): i32 {
+  private sizeOf(rule: CallRule, bigEndian: bool, lowFirst: bool): u32 {
     this.trial.clear();
     this.lower(rule, bigEndian, lowFirst, this.trial);
     return this.trial.count;
@@ -44,7 +51,8 @@ export class ArgumentChecks {
   private lower(rule: CallRule, bigEndian: bool, lowFirst: bool, graph: InstructionGraph): i32 {
     this.decisions.clear();
     this.decisions.lowFirst = lowFirst;
-    const root = this.facts.simplify(this.decisions.ofCall(rule));
+    let root = this.decisions.ofCall(rule);
+    if (applies(DROP_SETTLED)) root = this.facts.simplify(root);
     if (this.decisions.exhausted) graph.exhausted = true;
     return new Loader(this.decisions, graph, bigEndian).instructions(root);
   }

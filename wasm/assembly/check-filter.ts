@@ -4,16 +4,16 @@
  */
 
 import { ArchitectureRules, CallRule, Clause, Comparison, MASKED_EQ, NumberRange } from "./records";
+import { NO_FLAW } from "./check-program";
 import { listFits } from "./memory";
 
-/** `filter-flaw`, in the order of the WIT, and none. */
-export const NO_FLAW: i32 = -1;
+/** `filter-flaw`, in the order of the WIT. */
 const DUPLICATE_ARCHITECTURE: i32 = 0;
 const UNORDERED_CALLS: i32 = 1;
 const UNORDERED_RANGES: i32 = 2;
 const ARGUMENT_INDEX: i32 = 3;
 const ARGUMENT_BITS: i32 = 4;
-const MALFORMED: i32 = 5;
+export const MALFORMED: i32 = 5;
 
 /** Where the flaw is; valid after a check that found one. */
 export let flawArchitecture: u32 = 0;

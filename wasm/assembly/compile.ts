@@ -4,11 +4,15 @@
  */
 
 import { ArgumentChecks } from "./argument-checks";
-import { InstructionGraph, JUMP_EQUAL } from "./instruction-graph";
+import { grown, InstructionGraph, JUMP_EQUAL } from "./instruction-graph";
 import { ArchitectureRules, CallRule, CallWeight, NumberRange } from "./records";
+import { applies, FAVOUR_DEEP, SEPARATE_X32 } from "./rewrites";
 import { SearchTree } from "./search-tree";
 import { Segments } from "./segments";
 
+const ALLOW: u32 = 0x7fff0000;
+
+/** In `struct seccomp_data`. */
 const NUMBER_OFFSET: u32 = 0;
 const ARCHITECTURE_OFFSET: u32 = 4;
 
@@ -24,29 +28,53 @@ const DEPTH_SHARE: f64 = 0.005;
 /** The same among x32 calls, which hardly any program makes: there the longest path is what matters. */
 const RARE_DEPTH_SHARE: f64 = 1;
 
+/** How much rarer than others x32 calls are. */
+const RARITY: f64 = 256;
+
+/** Calls that an error about size names. */
+export const COSTLIEST: u32 = 5;
+
 export class Compilation {
   graph: InstructionGraph;
+  /** By architecture. */
+  segments: Array<Segments> = new Array<Segments>();
   private checks: ArgumentChecks;
-  weights: usize = 0;
-  weightCount: u32 = 0;
-  baseWeight: u32 = 1;
-  freeAllow: bool = true;
+  private weights: usize;
+  private weightCount: u32;
+  private baseWeight: f64;
+  private freeAllow: bool;
 
-  constructor() {
+  /** The calls whose arguments are checked: architecture, number, size of the checks. */
+  checkedCount: u32 = 0;
+  checkedArchitecture: StaticArray<u32> = new StaticArray<u32>(32);
+  checkedNumber: StaticArray<u32> = new StaticArray<u32>(32);
+  checkedSize: StaticArray<u32> = new StaticArray<u32>(32);
+
+  /**
+   * @param weights list of `CallWeight`, checked
+   * @param freeAllow whether the kernel answers constant ALLOW without the filter
+   */
+  constructor(weights: usize, weightCount: u32, baseWeight: u32, freeAllow: bool) {
     const graph = new InstructionGraph();
     this.graph = graph;
     this.checks = new ArgumentChecks(graph);
+    this.weights = weights;
+    this.weightCount = weightCount;
+    this.baseWeight = baseWeight;
+    this.freeAllow = freeAllow;
   }
 
   /** The root of the whole program. */
   build(architectures: usize, count: u32, unknown: u32): i32 {
     const graph = this.graph;
+    for (let i: u32 = 0; i < count; i++) {
+      this.segments.push(this.segmentsOf(changetype<ArchitectureRules>(architectures + i * offsetof<ArchitectureRules>())));
+    }
     let node = graph.returns(unknown);
     for (let i = <i32>count - 1; i >= 0; i--) {
       const rules = changetype<ArchitectureRules>(architectures + <usize>i * offsetof<ArchitectureRules>());
-      const segments = this.segmentsOf(rules);
-      const search = this.search(segments);
-      const entry = segments.count == 1 ? search : graph.loads(NUMBER_OFFSET, search);
+      const search = this.search(this.segments[i]);
+      const entry = this.segments[i].count == 1 ? search : graph.loads(NUMBER_OFFSET, search);
       node = graph.tests(JUMP_EQUAL, rules.auditArchitecture, entry, node);
     }
     return count == 0 ? node : graph.loads(ARCHITECTURE_OFFSET, node);
@@ -55,30 +83,21 @@ export class Compilation {
   /** The search over an architecture's numbers; those of x32 are a world of their own, one leaf of the whole. */
   private search(segments: Segments): i32 {
     const boundary = segments.find(X32_BIT);
-    if (boundary == 0 || boundary == segments.count - 1) return this.searchAll(segments, DEPTH_SHARE);
-    const outer = new Segments();
-    const inner = new Segments();
-    let innerWeight: f64 = 0;
-    for (let i = 0; i < segments.count; i++) {
-      if (segments.last(i) >= X32_BIT) {
-        inner.add(inner.count == 0 ? X32_BIT : segments.first[i], segments.node[i]);
-        inner.weight[inner.count - 1] = segments.weight[i];
-        innerWeight += segments.weight[i];
-      }
+    if (boundary == 0 || boundary == segments.count - 1 || !applies(SEPARATE_X32)) {
+      return this.searchAll(segments.copy(0, segments.count), DEPTH_SHARE);
     }
-    const x32 = this.searchAll(inner, RARE_DEPTH_SHARE);
-    for (let i = 0; i < segments.count && segments.first[i] < X32_BIT; i++) {
-      outer.add(segments.first[i], segments.node[i]);
-      outer.weight[outer.count - 1] = segments.weight[i];
-    }
-    outer.add(X32_BIT, x32);
-    outer.weight[outer.count - 1] += innerWeight;
-    return this.searchAll(outer, DEPTH_SHARE);
+    const x32 = segments.copy(boundary, segments.count);
+    const straddles = segments.first[boundary] < X32_BIT;
+    const x32Weight = x32.total();
+    const native = segments.copy(0, straddles ? boundary + 1 : boundary);
+    native.add(X32_BIT, this.searchAll(x32, RARE_DEPTH_SHARE));
+    native.weight[native.count - 1] += x32Weight;
+    return this.searchAll(native, DEPTH_SHARE);
   }
 
   private searchAll(segments: Segments, depthShare: f64): i32 {
-    segments.favourDeep(this.graph, depthShare);
-    return new SearchTree(segments, this.graph, SIZE_PRICE * <f64>this.baseWeight).build();
+    if (applies(FAVOUR_DEEP)) segments.favourDeep(this.graph, depthShare);
+    return new SearchTree(segments, this.graph, SIZE_PRICE * this.baseWeight).build();
   }
 
   private segmentsOf(rules: ArchitectureRules): Segments {
@@ -100,9 +119,7 @@ export class Compilation {
       if (call < rules.callCount) {
         const rule = changetype<CallRule>(rules.calls + call * offsetof<CallRule>());
         if (rule.number == number) {
-          const node =
-            rule.clauseCount == 0 ? this.graph.returns(rule.otherwise) : this.checks.build(rule, rules.bigEndian);
-          segments.add(number, node);
+          segments.add(number, this.outcomeOf(rules, rule));
           call++;
           next++;
           continue;
@@ -121,19 +138,34 @@ export class Compilation {
     return changetype<NumberRange>(rules.ranges + index * offsetof<NumberRange>());
   }
 
+  private outcomeOf(rules: ArchitectureRules, rule: CallRule): i32 {
+    if (rule.clauseCount == 0) return this.graph.returns(rule.otherwise);
+    const node = this.checks.build(rule, rules.bigEndian);
+    const at = this.checkedCount++;
+    if (at == <u32>this.checkedNumber.length) {
+      this.checkedArchitecture = grown<u32>(this.checkedArchitecture);
+      this.checkedNumber = grown<u32>(this.checkedNumber);
+      this.checkedSize = grown<u32>(this.checkedSize);
+    }
+    this.checkedArchitecture[at] = rules.auditArchitecture;
+    this.checkedNumber[at] = rule.number;
+    this.checkedSize[at] = this.checks.size;
+    return node;
+  }
+
   /** Gives every listed number its base weight, every segment at least one, and the given weights on top. */
   private weigh(segments: Segments, rules: ArchitectureRules): void {
-    const base = <f64>this.baseWeight;
-    for (let i = 0; i < segments.count; i++) {
-      segments.weight[i] = segments.first[i] >= X32_BIT ? base / 256 : base;
-    }
+    const base = this.baseWeight;
+    const rare = base / RARITY;
+    for (let i = 0; i < segments.count; i++) segments.weight[i] = segments.first[i] >= X32_BIT ? rare : base;
     let at = 0;
     for (let i: u32 = 0; i < rules.callCount; i++) {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
       while (segments.last(at) < number) at++;
-      segments.weight[at] += number & X32_BIT ? base / 256 : base;
+      segments.weight[at] += number >= X32_BIT ? rare : base;
+      segments.listed[at]++;
     }
-    const allow = this.graph.returns(0x7fff0000);
+    const allow = this.graph.returns(ALLOW);
     for (let i: u32 = 0; i < this.weightCount; i++) {
       const weight = changetype<CallWeight>(this.weights + i * offsetof<CallWeight>());
       if (weight.architecture != rules.auditArchitecture) continue;
@@ -142,4 +174,21 @@ export class Compilation {
       segments.weight[index] += <f64>weight.weight;
     }
   }
+}
+
+/** `list<call-cost>`: the calls with the longest checks, longest first, at most COSTLIEST. */
+export function callCosts(compilation: Compilation): usize {
+  const list = heap.alloc(COSTLIEST * 12);
+  const taken = new StaticArray<bool>(compilation.checkedCount);
+  for (let place: u32 = 0; place < min(COSTLIEST, compilation.checkedCount); place++) {
+    let best = -1;
+    for (let i = 0; i < <i32>compilation.checkedCount; i++) {
+      if (!taken[i] && (best < 0 || compilation.checkedSize[i] > compilation.checkedSize[best])) best = i;
+    }
+    taken[best] = true;
+    store<u32>(list + place * 12, compilation.checkedArchitecture[best]);
+    store<u32>(list + place * 12, compilation.checkedNumber[best], 4);
+    store<u32>(list + place * 12, compilation.checkedSize[best], 8);
+  }
+  return list;
 }

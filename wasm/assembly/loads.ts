@@ -6,6 +6,7 @@
 
 import { ANY, AT_LEAST, Decisions, IS, OUTCOME } from "./decisions";
 import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_SET } from "./instruction-graph";
+import { applies, SEARCH_CONSTANTS } from "./rewrites";
 import { SearchTree } from "./search-tree";
 import { Segments } from "./segments";
 
@@ -63,7 +64,7 @@ export class Loader {
     if (test == OUTCOME) return graph.returns(k);
     const word = <i32>decisions.word[id];
     if (held != word) return graph.loads(this.offsetOf(word), this.enter(id, word));
-    if (decisions.comparesWhole(id)) {
+    if (applies(SEARCH_CONSTANTS) && decisions.comparesWhole(id)) {
       const row = this.rowFrom(id);
       if (row.length >= SEARCH_FROM && row.length <= SEARCH_LIMIT) return this.search(id, row);
     }

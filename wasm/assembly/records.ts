@@ -52,6 +52,12 @@ export class CallWeight {
   weight: u32;
 }
 
+@unmanaged
+export class CallTable {
+  architecture: u32;
+  size: u32;
+}
+
 /** `comparison-operator`. */
 export const NE: u8 = 0;
 export const LT: u8 = 1;

@@ -5,6 +5,7 @@
  */
 
 import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL, NONE } from "./instruction-graph";
+import { applies, NUMBER_LISTS } from "./rewrites";
 import { Segments } from "./segments";
 
 /** Beyond this many segments the table would be too large; the middle of the weight splits them first. */
@@ -74,7 +75,7 @@ export class SearchTree {
     const split = this.split;
     for (let i = 0; i < n; i++) unchecked((prefix[i + 1] = prefix[i] + this.segments.weight[first + i]));
     for (let i = 0; i < n * n; i++) unchecked((split[i] = NONE));
-    this.fillLists();
+    if (applies(NUMBER_LISTS)) this.fillLists();
     for (let length = 2; length <= n; length++) {
       for (let i = 0, j = length - 1; j < n; i++, j++) {
         const cell = i * n + j;

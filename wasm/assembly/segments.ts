@@ -16,6 +16,8 @@ export class Segments {
   /** The node that a call of the segment goes to. */
   node: StaticArray<i32> = new StaticArray<i32>(128);
   weight: StaticArray<f64> = new StaticArray<f64>(128);
+  /** How many of its numbers the filter lists. */
+  listed: StaticArray<i32> = new StaticArray<i32>(128);
 
   /** Adds numbers from `first` on; merges with the segment before when the outcome is the same. */
   add(first: u32, node: i32): void {
@@ -24,11 +26,23 @@ export class Segments {
       this.first = grown<u32>(this.first);
       this.node = grown<i32>(this.node);
       this.weight = grown<f64>(this.weight);
+      this.listed = grown<i32>(this.listed);
     }
     this.first[this.count] = first;
     this.node[this.count] = node;
     this.weight[this.count] = 0;
+    this.listed[this.count] = 0;
     this.count++;
+  }
+
+  /** Segments `from` to before `end`, with their weights. */
+  copy(from: i32, end: i32): Segments {
+    const copy = new Segments();
+    for (let i = from; i < end; i++) {
+      copy.add(this.first[i], this.node[i]);
+      copy.weight[copy.count - 1] = this.weight[i];
+    }
+    return copy;
   }
 
   last(index: i32): u32 {

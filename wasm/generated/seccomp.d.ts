@@ -1,6 +1,10 @@
 // world root:component/root
 import type * as PycriSeccompTypes from './interfaces/pycri-seccomp-types.js'; // pycri:seccomp/types@1.0.0
 import type * as PycriSeccompCompiler from './interfaces/pycri-seccomp-compiler.js'; // pycri:seccomp/compiler@1.0.0
+import type * as PycriSeccompProver from './interfaces/pycri-seccomp-prover.js'; // pycri:seccomp/prover@1.0.0
+import type * as PycriSeccompAnalyser from './interfaces/pycri-seccomp-analyser.js'; // pycri:seccomp/analyser@1.0.0
+import type * as PycriSeccompSimulator from './interfaces/pycri-seccomp-simulator.js'; // pycri:seccomp/simulator@1.0.0
+import type * as PycriSeccompDisassembler from './interfaces/pycri-seccomp-disassembler.js'; // pycri:seccomp/disassembler@1.0.0
 export interface ImportObject {
 }
 export interface Root {
@@ -8,6 +12,14 @@ export interface Root {
   types: typeof PycriSeccompTypes,
   'pycri:seccomp/compiler@1.0.0': typeof PycriSeccompCompiler,
   compiler: typeof PycriSeccompCompiler,
+  'pycri:seccomp/prover@1.0.0': typeof PycriSeccompProver,
+  prover: typeof PycriSeccompProver,
+  'pycri:seccomp/analyser@1.0.0': typeof PycriSeccompAnalyser,
+  analyser: typeof PycriSeccompAnalyser,
+  'pycri:seccomp/simulator@1.0.0': typeof PycriSeccompSimulator,
+  simulator: typeof PycriSeccompSimulator,
+  'pycri:seccomp/disassembler@1.0.0': typeof PycriSeccompDisassembler,
+  disassembler: typeof PycriSeccompDisassembler,
 }
 
 /**

@@ -2,6 +2,8 @@
 export function compile(filter: Filter, options: CompileOptions): Compiled;
 export type Filter = import('./pycri-seccomp-types.js').Filter;
 export type Program = import('./pycri-seccomp-types.js').Program;
+export type CounterExample = import('./pycri-seccomp-types.js').CounterExample;
+export type InvalidFilter = import('./pycri-seccomp-types.js').InvalidFilter;
 export interface CallWeight {
   architecture: number,
   number: number,
@@ -15,10 +17,21 @@ export interface CallWeight {
  * ## `"interpreter"`
  */
 export type KernelModel = 'bitmap' | 'interpreter';
+export interface Rewrites {
+  orderComparisons?: boolean,
+  dropSettled?: boolean,
+  lowHalvesFirst?: boolean,
+  searchConstants?: boolean,
+  separateX32?: boolean,
+  favourDeep?: boolean,
+  numberLists?: boolean,
+}
 export interface CompileOptions {
   weights: Array<CallWeight>,
   baseWeight: number,
   kernel: KernelModel,
+  rewrites: Rewrites,
+  proofBudget: number,
 }
 export interface Measure {
   instructions: number,
@@ -29,27 +42,7 @@ export interface Measure {
 export interface Compiled {
   program: Program,
   measure: Measure,
-}
-/**
- * # Variants
- * 
- * ## `"duplicate-architecture"`
- * 
- * ## `"unordered-calls"`
- * 
- * ## `"unordered-ranges"`
- * 
- * ## `"argument-index"`
- * 
- * ## `"argument-bits"`
- * 
- * ## `"malformed"`
- */
-export type FilterFlaw = 'duplicate-architecture' | 'unordered-calls' | 'unordered-ranges' | 'argument-index' | 'argument-bits' | 'malformed';
-export interface InvalidFilter {
-  flaw: FilterFlaw,
-  architecture: number,
-  number: number,
+  proven: boolean,
 }
 export interface CallCost {
   architecture: number,
@@ -61,7 +54,7 @@ export interface TooLarge {
   limit: number,
   costliest: Array<CallCost>,
 }
-export type CompileError = CompileErrorInvalidFilter | CompileErrorTooLarge;
+export type CompileError = CompileErrorInvalidFilter | CompileErrorTooLarge | CompileErrorMiscompiled;
 export interface CompileErrorInvalidFilter {
   tag: 'invalid-filter',
   val: InvalidFilter,
@@ -69,4 +62,8 @@ export interface CompileErrorInvalidFilter {
 export interface CompileErrorTooLarge {
   tag: 'too-large',
   val: TooLarge,
+}
+export interface CompileErrorMiscompiled {
+  tag: 'miscompiled',
+  val: CounterExample,
 }

@@ -56,3 +56,58 @@ export interface SeccompData {
   instructionPointer: bigint,
   arguments: [bigint, bigint, bigint, bigint, bigint, bigint],
 }
+export interface CounterExample {
+  call: SeccompData,
+  expected: number,
+  actual: number,
+}
+/**
+ * # Variants
+ * 
+ * ## `"duplicate-architecture"`
+ * 
+ * ## `"unordered-calls"`
+ * 
+ * ## `"unordered-ranges"`
+ * 
+ * ## `"argument-index"`
+ * 
+ * ## `"argument-bits"`
+ * 
+ * ## `"malformed"`
+ */
+export type FilterFlaw = 'duplicate-architecture' | 'unordered-calls' | 'unordered-ranges' | 'argument-index' | 'argument-bits' | 'malformed';
+export interface InvalidFilter {
+  flaw: FilterFlaw,
+  architecture: number,
+  number: number,
+}
+/**
+ * # Variants
+ * 
+ * ## `"length"`
+ * 
+ * ## `"code"`
+ * 
+ * ## `"load-offset"`
+ * 
+ * ## `"memory-index"`
+ * 
+ * ## `"memory-uninitialised"`
+ * 
+ * ## `"jump-range"`
+ * 
+ * ## `"division-by-zero"`
+ * 
+ * ## `"shift-range"`
+ * 
+ * ## `"no-return"`
+ */
+export type ProgramFlawReason = 'length' | 'code' | 'load-offset' | 'memory-index' | 'memory-uninitialised' | 'jump-range' | 'division-by-zero' | 'shift-range' | 'no-return';
+export interface ProgramFlaw {
+  reason: ProgramFlawReason,
+  instruction: number,
+}
+export interface Undecided {
+  instruction?: number,
+}
