@@ -4,7 +4,8 @@
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "pycri: $*"; exit 1; }
 
-# The Debian packages behind what the machine lacks, among the ones named: `tool:package` or `@probe:package`.
+# The Debian packages behind what the machine lacks, among the ones named: `tool:package`, `/file:package` or
+# `@probe:package`.
 missing_packages() {
   for need in "$@"; do
     tool=${need%%:*}
@@ -13,6 +14,7 @@ missing_packages() {
         # The helper is linked statically, so headers and archive are both needed; linking a program proves them.
         command -v gcc >/dev/null 2>&1 &&
           printf 'int main(void){return 0;}\n' | gcc -static -x c -o /dev/null - 2>/dev/null && continue ;;
+      /*) [ -e "$tool" ] && continue ;;
       *) PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null 2>&1 && continue ;;
     esac
     printf '%s ' "${need#*:}"

@@ -1,0 +1,137 @@
+/**
+ * The same profile through libseccomp: builds `libseccomp-compile.c`, feeds it what runc would, and gives back the
+ * program. Tests that need it are skipped with a reason, which is a failure under REQUIRE_KERNEL=1.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { test, type TestContext } from "node:test";
+import { type ArchitectureName, architectureOf, findArchitecture } from "../../src/profile/architectures.ts";
+import { type OciSeccomp, toOciSeccomp } from "../../src/profile/to-oci.ts";
+import { actionValue } from "../../src/profile/action.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import type { ResolveTarget } from "../../src/profile/resolve-profile.ts";
+import { CODE, decodeProgram, encodeProgram, type Instruction } from "../../src/seccomp/bpf.ts";
+import { prepareProgram, type PreparedProgram } from "../../src/seccomp/simulate.ts";
+import { repository } from "../support/repository.ts";
+
+const directory = `${repository}/build/differential`;
+const program = `${directory}/libseccomp-compile`;
+
+let built: string | null | undefined;
+
+/** Why libseccomp cannot be asked, or null. */
+function lacking(): string | null {
+  if (built !== undefined) return built;
+  built = null;
+  if (!existsSync("/usr/include/seccomp.h"))
+    return (built = "libseccomp's headers are missing (Debian: libseccomp-dev)");
+  mkdirSync(directory, { recursive: true });
+  const source = `${repository}/test/differential/libseccomp-compile.c`;
+  const flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lseccomp"];
+  const result = spawnSync("gcc", flags, { encoding: "utf8" });
+  if (result.error !== undefined) return (built = "no C compiler (Debian: gcc, libc6-dev)");
+  assert.equal(result.status, 0, result.stderr);
+  return built;
+}
+
+/** Define a test that asks libseccomp; `tools` are programs it needs besides. */
+export function differentialTest(
+  name: string,
+  tools: readonly string[],
+  body: (context: TestContext) => Promise<void> | void,
+): void {
+  void test(name, async (context) => {
+    const missing = tools.find((tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0);
+    const reason = missing === undefined ? lacking() : `${missing} is not installed (Debian: ${missing})`;
+    if (reason !== null) {
+      assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${reason}`);
+      context.skip(reason);
+      return;
+    }
+    await body(context);
+  });
+}
+
+function ask(lines: readonly string[]): Buffer {
+  const result = spawnSync(program, { input: `${lines.join("\n")}\n`, maxBuffer: 16 << 20 });
+  assert.equal(result.status, 0, result.stderr.toString("utf8"));
+  return result.stdout;
+}
+
+/** The names it has for numbers of `seccomp_data`; null where it has none. */
+export function namesOfNumbers(numbers: readonly (readonly [ArchitectureName, number])[]): readonly (string | null)[] {
+  const names = ask(numbers.map(([architecture, number]) => `name ${architecture} ${number}`));
+  return names
+    .toString("utf8")
+    .trimEnd()
+    .split("\n")
+    .map((name) => (name === "-" ? null : name));
+}
+
+/** Whether it was built with this architecture. */
+export function knowsArchitecture(architecture: ArchitectureName): boolean {
+  return spawnSync(program, { input: `name ${architecture} 0\n` }).status === 0;
+}
+
+export interface LibseccompProgram {
+  readonly program: PreparedProgram;
+  readonly instructionCount: number;
+}
+
+const operators: Readonly<Record<string, string>> = { SCMP_CMP_MASKED_EQ: "masked" };
+
+/** Upper halves of SECCOMP_RET_* except KILL_THREAD's 0. */
+const RETURN_KINDS: ReadonlySet<number> = new Set([0x8000, 3, 5, 0x7fc0, 0x7ff0, 0x7ffc, 0x7fff]);
+
+/**
+ * Compiling for the other byte order, libseccomp (2.5.4, 2.6.0) forgets to swap the returns that it inserts for long
+ * jumps. No profile here has actions that both readings would fit.
+ */
+function repairReturn(instruction: Instruction): Instruction {
+  const swapped = new DataView(new ArrayBuffer(4));
+  swapped.setUint32(0, instruction.k, true);
+  const isAction = (k: number): boolean => k === 0 || RETURN_KINDS.has(k >>> 16);
+  return instruction.code === CODE.RET_K && !isAction(instruction.k)
+    ? { ...instruction, k: swapped.getUint32(0, false) }
+    : instruction;
+}
+
+/** Compile `linux.seccomp` as runc would. */
+export function compileOci(oci: OciSeccomp, optimize: 1 | 2 = 1): LibseccompProgram {
+  const names = (oci.architectures ?? []).map((name) => findArchitecture(name)).filter((entry) => entry !== undefined);
+  const lines = [
+    `default ${actionValue(oci.defaultAction, oci.defaultErrnoRet)}`,
+    ...names.map(({ name }) => `arch ${name}`),
+    ...(optimize === 2 ? ["optimize 2"] : []),
+  ];
+  for (const rule of oci.syscalls ?? []) {
+    const action = actionValue(rule.action, rule.errnoRet);
+    const comparisons = (rule.args ?? []).map(
+      ({ index, op, value, valueTwo }) =>
+        `${index} ${operators[op] ?? op.replace("SCMP_CMP_", "").toLowerCase()} ${value} ${valueTwo ?? 0}`,
+    );
+    for (const name of rule.names) lines.push(["rule", action, name, ...comparisons].join(" "));
+  }
+  const stdout = ask(lines);
+  const bigEndian = names[0]?.bigEndian ?? false;
+  const instructions = decodeProgram(stdout, bigEndian ? "big" : "little").map(
+    bigEndian ? repairReturn : (same) => same,
+  );
+  return {
+    program: prepareProgram(encodeProgram(instructions)),
+    instructionCount: instructions.length,
+  };
+}
+
+/** Compile a profile as runc would. */
+export function compileWithLibseccomp(profile: Profile, target: ResolveTarget, optimize: 1 | 2 = 1): LibseccompProgram {
+  const oci = toOciSeccomp(profile, target);
+  if (oci === undefined) throw new Error("an unconfined profile has no program");
+  return compileOci(oci, optimize);
+}
+
+/** The byte order `simulate` needs. */
+export function isBigEndian(architecture: ArchitectureName): boolean {
+  return architectureOf(architecture).bigEndian;
+}
