@@ -111,7 +111,8 @@ function checkRule(rule: ProfileRule, isKnown: (call: string) => boolean, warnin
     );
 }
 
-function repeatsAnIndex(comparisons: readonly Comparison[]): boolean {
+/** Such a rule is taken as one rule for each comparison, as runc does. */
+export function repeatsAnIndex(comparisons: readonly Comparison[]): boolean {
   return new Set(comparisons.map(({ index }) => index)).size < comparisons.length;
 }
 

@@ -7,7 +7,7 @@ import { type ActionName, actionData, actionName, takesErrno } from "./action.ts
 import { architectureOf } from "./architectures.ts";
 import { errnoNumber } from "./errno.ts";
 import type { FlagName, Profile, ProfileRule } from "./profile.ts";
-import { applies, filteredArchitectures, type ResolveTarget } from "./resolve-profile.ts";
+import { applies, filteredArchitectures, repeatsAnIndex, type ResolveTarget } from "./resolve-profile.ts";
 
 export interface OciSeccompArgument {
   readonly index: number;
@@ -52,17 +52,17 @@ export function toOciSeccomp(profile: Profile, target: ResolveTarget): OciSeccom
     ...(profile.listenerMetadata === undefined ? {} : { listenerMetadata: profile.listenerMetadata }),
     syscalls: profile.rules
       .filter((rule) => applies(rule, target))
-      .map((rule) => toOciRule(rule, errno(rule.action, rule.errnoName))),
+      .flatMap((rule) => toOciRules(rule, errno(rule.action, rule.errnoName))),
   };
 }
 
-function toOciRule(rule: ProfileRule, errnoRet: number | undefined): OciSyscallRule {
-  return {
-    names: rule.names,
-    action: actionName(rule.action),
-    ...(errnoRet === undefined ? {} : { errnoRet }),
-    ...(rule.comparisons.length === 0 ? {} : { args: rule.comparisons.map(toOciArgument) }),
-  };
+/** Alternatives become rules of their own: crun counts no more than six comparisons in one and ignores the rest. */
+function toOciRules(rule: ProfileRule, errnoRet: number | undefined): readonly OciSyscallRule[] {
+  const { names, comparisons } = rule;
+  const head = { names, action: actionName(rule.action), ...(errnoRet === undefined ? {} : { errnoRet }) };
+  if (comparisons.length === 0) return [head];
+  const args = comparisons.map(toOciArgument);
+  return repeatsAnIndex(comparisons) ? args.map((arg) => ({ ...head, args: [arg] })) : [{ ...head, args }];
 }
 
 function toOciArgument({ index, operator, value, mask }: Comparison): OciSeccompArgument {
