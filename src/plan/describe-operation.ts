@@ -83,7 +83,7 @@ export function describeOperation(operation: Operation, uses: SlotUses): string 
     case "setDumpable":
       return operation.value === 0 ? "hide the memory from other processes" : "show the memory to other processes";
     case "requestProgram":
-      return `run ${[operation.path, ...operation.arguments].map((word) => `"${word}"`).join(" ")}`;
+      return `run ${[operation.path, ...operation.arguments.slice(1)].map((word) => `"${word}"`).join(" ")}`;
     case "unshare":
       return `create the namespaces ${cloneFlags(operation.flags)}`;
     case "joinNamespace":

@@ -34,7 +34,9 @@ export function explainFailure(plan: LaunchPlan, failure: OperationFailure): Run
   const { code, message, hint } = explain(operation, errno, failure, uses, plan);
   const text = message ?? `Cannot ${describeShortly(operation, uses)}: ${errno}`;
   const detail = failure.detail.trim();
-  const shown = detail === "" || text.includes(detail) ? text : `${text} (${detail})`;
+  // What was looked for is in the hint of a command that was not found.
+  const known = detail === "" || text.includes(detail) || code === "COMMAND_NOT_FOUND";
+  const shown = known ? text : `${text} (${detail})`;
   return new RuntimeError(code, shown, {
     ...(hint === undefined ? {} : { hint }),
     details: { operation: operation.op, section: failure.section, index: failure.index, errno, detail },
@@ -245,6 +247,12 @@ function explainSource(path: string, isRoot: boolean, errno: string, op: Operati
 }
 
 function explainMount(type: string, errno: string): Explanation {
+  if (errno === "EINVAL" && type === "overlay") {
+    return {
+      code: "HOST_UNSUPPORTED",
+      hint: "Other file systems are mounted below the root filesystem, or its own cannot be a layer: install fuse-overlayfs, or use --rw.",
+    };
+  }
   if (errno === "ENODEV") {
     return { code: "HOST_UNSUPPORTED", hint: `The kernel has no file system "${type}": modprobe ${type} as root.` };
   }
@@ -297,6 +305,9 @@ function explainAttach(operation: Operation & { readonly op: "attach" }, errno: 
 
 function explainCreation(anchor: number, errno: string): Explanation {
   if (errno === "EROFS") return { code: "INVALID_ARGUMENT", hint: "The file system there is read-only." };
+  if (errno === "ENOTDIR" || errno === "EEXIST") {
+    return { code: "INVALID_ARGUMENT", hint: "A part of the path exists and is no directory." };
+  }
   if (errno === "EACCES") {
     return {
       code: "LAUNCH_FAILED",

@@ -191,7 +191,7 @@ export const CONTAINER_OPERATIONS = {
   /**
    * Ask the monitor to run a host program joined to the container's user and mount namespaces (fuse-overlayfs, cp), with
    * the user and group that the container half has at this point and the stage as its working directory. Waits for its
-   * exit; non-zero fails with EIO and its stderr as detail. After `enterStage`, before `pivotStage`.
+   * exit; non-zero fails with EIO and its stderr as detail. `arguments` begins with the program's name. After `enterStage`, before `pivotStage`.
    */
   requestProgram: { code: 68, fields: { path: "string", arguments: "strings" } },
 

@@ -160,7 +160,7 @@ function planOverlay(
     facts.fuseOverlayfs === null
       ? []
       : [
-          { op: "requestProgram", path: facts.fuseOverlayfs, arguments: ["-o", layers, STAGE.root] },
+          { op: "requestProgram", path: facts.fuseOverlayfs, arguments: ["fuse-overlayfs", "-o", layers, STAGE.root] },
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
   // A copy would not leave its changes in the upper layer.
@@ -182,7 +182,7 @@ function copyRoot(slots: Slots): readonly ContainerOperation[] {
     { op: "warn", message: "overlayfs cannot be mounted here; copying the root filesystem into memory" },
     { op: "mount", slot, type: "tmpfs", source: "tmpfs", options: ["mode=755"], attributes: 0n },
     attachToStage(slot, STAGE.root, 0n, 0n),
-    { op: "requestProgram", path: "/bin/cp", arguments: ["-a", `${STAGE.lower}/.`, STAGE.root] },
+    { op: "requestProgram", path: "/bin/cp", arguments: ["cp", "-a", `${STAGE.lower}/.`, STAGE.root] },
   ];
 }
 

@@ -189,6 +189,13 @@ const inPlan: readonly Case[] = [
     hint: /fuse-overlayfs/,
   },
   {
+    operation: mountOf("overlay"),
+    errno: EINVAL,
+    code: "HOST_UNSUPPORTED",
+    message: 'Cannot mount "overlay" at "root" of the stage: EINVAL',
+    hint: /mounted below the root filesystem/,
+  },
+  {
     operation: mountOf("devpts"),
     errno: EINVAL,
     detail: "devpts: Bad value for 'gid'",
@@ -250,6 +257,13 @@ const inPlan: readonly Case[] = [
     code: "LAUNCH_FAILED",
     message: /\(layer\/upper\)$/,
     hint: /--upper/,
+  },
+  {
+    operation: is("makeDirectory"),
+    errno: ENOTDIR,
+    code: "INVALID_ARGUMENT",
+    message: /ENOTDIR$/,
+    hint: /no directory/,
   },
   {
     operation: is("makeDirectory"),
@@ -332,6 +346,7 @@ const inPlan: readonly Case[] = [
   {
     operation: is("execute"),
     errno: ENOENT,
+    detail: "/usr/local/sbin/tool",
     code: "COMMAND_NOT_FOUND",
     message: 'Cannot find the command "tool" in the container\'s PATH',
     hint: /^Looked in \/usr\/local\/sbin, \/usr\/local\/bin, \/usr\/sbin, \/usr\/bin, \/sbin, \/bin\.$/,
