@@ -7,8 +7,10 @@ import type { Command, CommandGroup } from "./command.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
 import { seccompCompileCommand } from "./seccomp-compile.ts";
+import { seccompDisasmCommand } from "./seccomp-disasm.ts";
 import { seccompListCommand } from "./seccomp-list.ts";
 import { seccompSimulateCommand } from "./seccomp-simulate.ts";
+import { seccompVerifyCommand } from "./seccomp-verify.ts";
 import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
@@ -19,8 +21,10 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
 export const COMMANDS: readonly Command[] = [
   runCommand,
   seccompCompileCommand,
-  seccompListCommand,
+  seccompDisasmCommand,
   seccompSimulateCommand,
+  seccompVerifyCommand,
+  seccompListCommand,
   versionCommand,
   reportFailureCommand,
 ];

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
 import { type CompiledProfile, compileProfile, formatC } from "../engine/seccomp/compile-profile.ts";
+import { disassembleProgram } from "../engine/seccomp/disassemble-program.ts";
 import { architectureOf } from "../profile/architectures.ts";
 import { decodeProgram } from "../seccomp/bpf.ts";
 import type { Invocation } from "./command.ts";
@@ -28,10 +29,12 @@ export function execute({ values, operands }: Invocation<CompileValues>): number
 }
 
 function render(compiled: CompiledProfile, format: string): string | Uint8Array {
-  const { program, architectures, flags, instructionCount } = compiled;
+  const { program, architectures, flags, instructionCount, measure, proven } = compiled;
   const [native] = architectures;
   const order = native !== undefined && architectureOf(native).bigEndian ? "big" : "little";
   switch (format) {
+    case "asm":
+      return `${disassembleProgram(program, order).join("\n")}\n`;
     case "c":
       return formatC(program, order);
     case "json": {
@@ -41,7 +44,11 @@ function render(compiled: CompiledProfile, format: string): string | Uint8Array 
         jumpFalse,
         k,
       ]);
-      const head = JSON.stringify({ architectures, flags, byteOrder: order, instructionCount }, null, 2);
+      const head = JSON.stringify(
+        { architectures, flags, byteOrder: order, instructionCount, measure, proven },
+        null,
+        2,
+      );
       // One instruction a line: pretty-printing would make it five.
       const lines = instructions.map((instruction) => `    ${JSON.stringify(instruction)}`).join(",\n");
       return `${head.slice(0, -2)},\n  "instructions": [\n${lines}\n  ]\n}\n`;

@@ -3,33 +3,36 @@ import { RuntimeError } from "../../errors.ts";
 import { type ArchitectureName, architectureOf } from "../../profile/architectures.ts";
 import { syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
-import { type CallWeight, compileFilter, type CompileOptions } from "../../seccomp/compile.ts";
-import { type FilterOptions, type LoadedFilter, loadFilter, readSource } from "./load-filter.ts";
+import { type CallWeight, type CompiledFilter, compileFilter } from "../../seccomp/compile.ts";
+import { type FilterOptions, type LoadedFilter, loadFilter, readSource, resolveTarget } from "./load-filter.ts";
 
 export interface CompileProfileOptions extends FilterOptions {
   /** `uniform`, or a path to a table of calls and weights (see `readWeights`). */
   readonly weights?: string;
 }
 
-export interface CompiledProfile extends LoadedFilter {
-  /** Packed `struct sock_filter[]` in the byte order of the native architecture. */
-  readonly program: Uint8Array;
-  readonly instructionCount: number;
-}
+/** `program` is in the byte order of the native architecture. */
+export interface CompiledProfile extends LoadedFilter, CompiledFilter {}
 
 /** @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT or IO */
 export function compileProfile(source: string, options: CompileProfileOptions = {}): CompiledProfile {
   const loaded = loadFilter(source, options);
-  const compileOptions: CompileOptions =
-    options.weights === undefined ? {} : { weights: readWeights(options.weights, loaded.architectures) };
-  const { program, instructionCount } = compileFilter(loaded.filter, compileOptions);
+  const compiled = compileFilter(loaded.filter, {
+    ...(options.weights === undefined ? {} : { weights: readWeights(options.weights, loaded.architectures) }),
+    // Since Linux 5.11 constant ALLOW costs nothing, so that other calls should come first.
+    kernel: isAtLeast(resolveTarget(options).kernel, 5, 11) ? "bitmap" : "interpreter",
+  });
   const [native] = loaded.architectures;
   const bigEndian = native !== undefined && architectureOf(native).bigEndian;
   return {
     ...loaded,
-    program: bigEndian ? encodeProgram(decodeProgram(program), "big") : program,
-    instructionCount,
+    ...compiled,
+    program: bigEndian ? encodeProgram(decodeProgram(compiled.program), "big") : compiled.program,
   };
+}
+
+function isAtLeast(kernel: { readonly major: number; readonly minor: number }, major: number, minor: number): boolean {
+  return kernel.major > major || (kernel.major === major && kernel.minor >= minor);
 }
 
 /**

@@ -1,0 +1,66 @@
+/** Proves that a program, whoever compiled it, answers every call as a profile means it. */
+import { formatAction } from "../../profile/action-text.ts";
+import { architectureOf, architectures, type ArchitectureName, X32_SYSCALL_BIT } from "../../profile/architectures.ts";
+import type { ProfileWarning } from "../../profile/profile.ts";
+import { syscallTable } from "../../profile/syscall-tables.ts";
+import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
+import { type CounterExample, proveFilter } from "../../seccomp/compile.ts";
+import { type FilterOptions, loadFilter } from "./load-filter.ts";
+import { readProgram } from "./simulate-calls.ts";
+
+export interface Difference extends CounterExample {
+  /** Undefined for an AUDIT_ARCH value that pycri does not know. */
+  readonly architecture: ArchitectureName | undefined;
+  /** "" for a number without a name. */
+  readonly name: string;
+  /** What the profile means, and what the program answers. */
+  readonly expectedText: string;
+  readonly actualText: string;
+}
+
+export type Verification =
+  | { readonly verdict: "proven" }
+  | { readonly verdict: "refuted"; readonly difference: Difference }
+  /** `instruction` computes what the proof cannot follow; null: it would take too much memory. */
+  | { readonly verdict: "undecided"; readonly instruction: number | null };
+
+/**
+ * @param path of a raw `struct sock_filter[]` in the byte order of the profile's native architecture
+ * @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT, INVALID_DOCUMENT or IO
+ */
+export function verifyProgram(
+  source: string,
+  path: string,
+  options: FilterOptions = {},
+): { readonly verification: Verification; readonly warnings: readonly ProfileWarning[] } {
+  const { filter, architectures: listed, warnings } = loadFilter(source, options);
+  const bytes = readProgram(path);
+  const [native] = listed;
+  const isBigEndian = native !== undefined && architectureOf(native).bigEndian;
+  const verdict = proveFilter(filter, isBigEndian ? encodeProgram(decodeProgram(bytes, "big")) : bytes);
+  if (verdict.verdict !== "refuted") return { verification: verdict, warnings };
+  return { verification: { verdict: "refuted", difference: describe(verdict.counterExample) }, warnings };
+}
+
+function describe(counterExample: CounterExample): Difference {
+  const { data, expected, actual } = counterExample;
+  const isX32 = data.architecture === architectureOf("x32").auditArchitecture && data.number >= X32_SYSCALL_BIT;
+  const found = [...architectures.values()].find(
+    ({ name, auditArchitecture }) => auditArchitecture === data.architecture && (name === "x32") === isX32,
+  );
+  return {
+    ...counterExample,
+    architecture: found?.name,
+    name: found === undefined ? "" : (syscallTable(found.name).names.get(data.number)?.join("/") ?? ""),
+    expectedText: actionText(expected, found?.name),
+    actualText: actionText(actual, found?.name),
+  };
+}
+
+function actionText(action: number, architecture: ArchitectureName | undefined): string {
+  try {
+    return formatAction(action, architecture);
+  } catch {
+    return `0x${action.toString(16).padStart(8, "0")}`;
+  }
+}
