@@ -16,7 +16,7 @@ import { ANCHOR, type ContainerOperation, CREATE } from "./operations.ts";
 import type { Slots } from "./slots.ts";
 
 /** Places on the stage. */
-const STAGE = { lower: "lower", layer: "layer", root: "root" } as const;
+const STAGE = { lower: "lower", layer: "layer", root: "root", proc: "proc" } as const;
 
 export interface RootPlan {
   /** Before `enterStage`. */
@@ -34,6 +34,8 @@ export interface RootContext {
   readonly slots: Slots;
   /** In a user namespace overlayfs keeps its attributes in user.overlay.*; trusted.* is out of reach. */
   readonly userNamespace: boolean;
+  /** The container has a PID namespace of its own, and so may mount proc. */
+  readonly ownProc: boolean;
   /** Cut the clone off from what the host mounts later: see `wantsHostPropagation`. */
   readonly inheritsPropagation: boolean;
 }
@@ -161,6 +163,7 @@ function planOverlay(
       ? []
       : [
           { op: "requestProgram", path: facts.fuseOverlayfs, arguments: ["fuse-overlayfs", "-o", layers, STAGE.root] },
+          ...stageProc(context, sources),
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
   // A copy would not leave its changes in the upper layer.
@@ -174,6 +177,20 @@ function planOverlay(
     stage.push(...kernelOverlay);
   }
   return { sources, stage };
+}
+
+/**
+ * fuse-overlayfs lives on in the container's namespaces, reads its own /proc/self/fd, and is moved along by pivot_root(2):
+ * so the stage must have a /proc, too.
+ */
+function stageProc(context: RootContext, sources: ContainerOperation[]): readonly ContainerOperation[] {
+  const slot = context.slots.take();
+  const attach = [makeStageDirectory(STAGE.proc, 0o555), attachToStage(slot, STAGE.proc, 0n, 0n)];
+  if (context.ownProc) {
+    return [{ op: "mount", slot, type: "proc", source: "proc", options: [], attributes: 0n }, ...attach];
+  }
+  sources.push({ op: "openTree", slot, path: "/proc", recursive: 1 });
+  return attach;
 }
 
 function copyRoot(slots: Slots): readonly ContainerOperation[] {

@@ -323,6 +323,9 @@ const COPY = [
 ];
 const FUSE = [
   'run "/usr/bin/fuse-overlayfs" "-o" "lowerdir=lower,upperdir=layer/upper,workdir=layer/work" "root"',
+  'mount "proc" at "proc" of the stage',
+  'make the directory "proc" of the stage',
+  'attach "proc" at "proc" of the stage',
   "warn: overlayfs cannot be mounted here; using fuse-overlayfs, which is slower",
 ];
 const withFuse: HostFacts = { ...anna, fuseOverlayfs: "/usr/bin/fuse-overlayfs" };
@@ -339,9 +342,9 @@ test("writes go to an overlay, else to a copy", () => {
 
 test("fuse-overlayfs comes between the two, in a nested attempt", () => {
   assert.deepEqual(stageOf(launch({}, withFuse)).slice(6), [
-    "try the next 2 operations, and should one fail the 7 after them",
+    "try the next 2 operations, and should one fail the 10 after them",
     ...OVERLAY,
-    "try the next 2 operations, and should one fail the 4 after them",
+    "try the next 5 operations, and should one fail the 4 after them",
     ...FUSE,
     ...COPY,
   ]);
@@ -356,7 +359,7 @@ test("an upper directory of the host takes the writes, and is never replaced by 
     ...OVERLAY,
   ]);
   assert.deepEqual(stageOf(launch({ writes }, withFuse)).slice(7), [
-    "try the next 2 operations, and should one fail the 2 after them",
+    "try the next 2 operations, and should one fail the 5 after them",
     ...OVERLAY,
     ...FUSE,
   ]);
@@ -875,4 +878,11 @@ test("every operation of a plan has a description of its own words", () => {
     recursive: 0,
   };
   assert.equal(describeOperation(operation, new Map()), 'bind "slot 400" at "/x"');
+});
+
+test("fuse-overlayfs finds /proc on the stage, the host's where the PID namespace is the host's", () => {
+  const plan = launch({ pidNamespace: "host" }, withFuse);
+  const uses = described(plan);
+  assert.ok(uses.indexOf('open the tree "/proc"') < indexOf(plan.container, "enterStage"));
+  assert.ok(stageOf(plan).includes('bind "/proc" at "proc" of the stage'));
 });
