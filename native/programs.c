@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,12 +145,31 @@ int run_id_map_tools(const struct op_run_id_map_tools *op, pid_t container)
 	return succeeded ? 0 : fail_with(EPERM, tail_text(&tail));
 }
 
+/* A namespace that the container shares with the caller: one cannot join one's own (EINVAL, or EPERM from another
+ * user namespace). */
+static bool is_own_namespace(int fd, const char *path)
+{
+	struct stat theirs, own;
+
+	return fstat(fd, &theirs) == 0 && stat(path, &own) == 0 && theirs.st_dev == own.st_dev &&
+	       theirs.st_ino == own.st_ino;
+}
+
 static int enter_container(const struct message *request, const int fds[MESSAGE_PROGRAM_FDS])
 {
-	static const int types[] = { CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID };
+	static const struct {
+		int type;
+		const char *own;
+	} namespaces[] = {
+		{ CLONE_NEWUSER, "/proc/self/ns/user" },
+		{ CLONE_NEWNS, "/proc/self/ns/mnt" },
+		{ CLONE_NEWPID, "/proc/self/ns/pid" },
+	};
 
-	for (size_t index = 0; index < sizeof(types) / sizeof(types[0]); index++) {
-		if (fds[index] >= 0 && setns(fds[index], types[index]) < 0)
+	for (size_t index = 0; index < sizeof(namespaces) / sizeof(namespaces[0]); index++) {
+		if (fds[index] < 0 || is_own_namespace(fds[index], namespaces[index].own))
+			continue;
+		if (setns(fds[index], namespaces[index].type) < 0)
 			return -1;
 	}
 	/* After setns(2), which gives every capability of the user namespace; before execve(2) takes the rest of them. */

@@ -144,7 +144,7 @@ function planContainer(
     facts,
     slots,
     userNamespace: makesNamespace(linux, "user"),
-    ownProc: makesNamespace(linux, "pid"),
+    ownPidNamespace: makesNamespace(linux, "pid"),
     inheritsPropagation,
   });
   const canCreate = canCreateIn(options.root);

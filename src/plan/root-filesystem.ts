@@ -34,8 +34,7 @@ export interface RootContext {
   readonly slots: Slots;
   /** In a user namespace overlayfs keeps its attributes in user.overlay.*; trusted.* is out of reach. */
   readonly userNamespace: boolean;
-  /** The container has a PID namespace of its own, and so may mount proc. */
-  readonly ownProc: boolean;
+  readonly ownPidNamespace: boolean;
   /** Cut the clone off from what the host mounts later: see `wantsHostPropagation`. */
   readonly inheritsPropagation: boolean;
 }
@@ -158,12 +157,13 @@ function planOverlay(
     },
     attachToStage(overlay, STAGE.root, 0n, 0n),
   ];
+  // Without a PID namespace to die with, it would outlive the container.
   const fuseOverlay: readonly ContainerOperation[] =
-    facts.fuseOverlayfs === null
+    facts.fuseOverlayfs === null || !context.ownPidNamespace
       ? []
       : [
           { op: "requestProgram", path: facts.fuseOverlayfs, arguments: ["fuse-overlayfs", "-o", layers, STAGE.root] },
-          ...stageProc(context, sources),
+          ...stageProc(slots),
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
   // A copy would not leave its changes in the upper layer.
@@ -183,14 +183,13 @@ function planOverlay(
  * fuse-overlayfs lives on in the container's namespaces, reads its own /proc/self/fd, and is moved along by pivot_root(2):
  * so the stage must have a /proc, too.
  */
-function stageProc(context: RootContext, sources: ContainerOperation[]): readonly ContainerOperation[] {
-  const slot = context.slots.take();
-  const attach = [makeStageDirectory(STAGE.proc, 0o555), attachToStage(slot, STAGE.proc, 0n, 0n)];
-  if (context.ownProc) {
-    return [{ op: "mount", slot, type: "proc", source: "proc", options: [], attributes: 0n }, ...attach];
-  }
-  sources.push({ op: "openTree", slot, path: "/proc", recursive: 1 });
-  return attach;
+function stageProc(slots: Slots): readonly ContainerOperation[] {
+  const slot = slots.take();
+  return [
+    { op: "mount", slot, type: "proc", source: "proc", options: [], attributes: 0n },
+    makeStageDirectory(STAGE.proc, 0o555),
+    attachToStage(slot, STAGE.proc, 0n, 0n),
+  ];
 }
 
 function copyRoot(slots: Slots): readonly ContainerOperation[] {
