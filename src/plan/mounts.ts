@@ -133,6 +133,10 @@ function buildBind(mount: Extract<MountRequest, { kind: "bind" }>): Mount {
       ...(mount.readOnly ? [mount.recursiveReadOnly && mount.recursive ? "rro" : "ro"] : []),
       mount.propagation,
       ...(mount.idmap ? [mount.recursive ? "ridmap" : "idmap"] : []),
+      // A volume is for files; whoever wants a device names one below /dev, or asks for it.
+      ...(isWithin(mount.source, "/dev") || mount.options.some((option) => /^r?dev$/.test(option))
+        ? []
+        : [mount.recursive ? "rnodev" : "nodev"]),
       ...mount.options,
     ],
   };

@@ -27,6 +27,7 @@ kernelTest("the environment is what was asked for, and nothing of the caller's",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "TAKEN=from the caller",
     "TWO=a=b",
+    "container=pycri",
   ]);
 });
 

@@ -222,7 +222,7 @@ test("volumes come after their parents, whatever the order of the flags", () => 
   const own = mounts.filter((mount) => /data|fuse/.test(mount));
   assert.deepEqual(own, [
     "tmpfs tmpfs /data nosuid,noexec,nodev,ro,mode=700,size=9,exec",
-    "bind /src /data/deep rbind,rprivate",
+    "bind /src /data/deep rbind,rprivate,rnodev",
     "bind /dev/fuse /dev/fuse bind,nosuid,noexec,private",
   ]);
   assert.ok(
@@ -231,15 +231,21 @@ test("volumes come after their parents, whatever the order of the flags", () => 
 });
 
 for (const [changes, expected] of [
-  [{ readOnly: true }, "rbind,rro,rprivate"],
-  [{ readOnly: true, recursiveReadOnly: false }, "rbind,ro,rprivate"],
-  [{ readOnly: true, recursive: false }, "bind,ro,rprivate"],
-  [{ propagation: "rslave", options: ["nosuid"] }, "rbind,rslave,nosuid"],
-  [{ idmap: true }, "rbind,rprivate,ridmap"],
-  [{ idmap: true, recursive: false }, "bind,rprivate,idmap"],
+  [{ readOnly: true }, "rbind,rro,rprivate,rnodev"],
+  [{ readOnly: true, recursiveReadOnly: false }, "rbind,ro,rprivate,rnodev"],
+  [{ readOnly: true, recursive: false }, "bind,ro,rprivate,nodev"],
+  [{ propagation: "rslave", options: ["nosuid"] }, "rbind,rslave,rnodev,nosuid"],
+  [{ source: "/dev/net/tun" }, "rbind,rprivate"],
+  [{ options: ["dev"] }, "rbind,rprivate,dev"],
+  [{ options: ["rdev", "nosuid"] }, "rbind,rprivate,rdev,nosuid"],
+  [{ idmap: true }, "rbind,rprivate,ridmap,rnodev"],
+  [{ idmap: true, recursive: false }, "bind,rprivate,idmap,nodev"],
 ] as const) {
   test(`a volume with ${JSON.stringify(changes)} has the options ${expected}`, () => {
-    assert.equal(mountAt("/data/deep", { mounts: [{ ...bind, ...changes }] }), `bind /src /data/deep ${expected}`);
+    assert.equal(
+      mountAt("/data/deep", { mounts: [{ ...bind, ...changes }] }),
+      `bind ${"source" in changes ? changes.source : "/src"} /data/deep ${expected}`,
+    );
   });
 }
 

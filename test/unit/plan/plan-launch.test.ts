@@ -486,7 +486,7 @@ function settingsAt(target: string, plan: LaunchPlan): readonly string[] {
 test("propagation is cut once at the root, unless a volume wants the host's", () => {
   const cut = launch({ mounts: [volume] });
   assert.deepEqual(find(cut, "setPropagation"), [{ op: "setPropagation", path: "/", flags: MS.REC | MS.PRIVATE }]);
-  assert.deepEqual(settingsAt("/data", cut), ['bind "/src" at "/data"']);
+  assert.deepEqual(settingsAt("/data", cut), ['bind "/src" at "/data" (nodev)']);
 
   const slave = launch({
     mounts: [
@@ -495,8 +495,8 @@ test("propagation is cut once at the root, unless a volume wants the host's", ()
     ],
   });
   assert.deepEqual(find(slave, "setPropagation"), [{ op: "setPropagation", path: "/", flags: MS.REC | MS.SLAVE }]);
-  assert.deepEqual(settingsAt("/data", slave), ['bind "/src" at "/data" (slave)']);
-  assert.deepEqual(settingsAt("/other", slave), ['bind "/src" at "/other" (private)']);
+  assert.deepEqual(settingsAt("/data", slave), ['bind "/src" at "/data" (nodev, slave)']);
+  assert.deepEqual(settingsAt("/other", slave), ['bind "/src" at "/other" (nodev, private)']);
   assert.ok(stageOf(slave).includes('bind "/rootfs" at "lower" of the stage (ro, private)'));
 });
 
@@ -505,7 +505,10 @@ test("what holds for the tree and what holds for its top are set apart", () => {
     mounts: [{ ...volume, readOnly: true, propagation: "slave", options: ["nosuid", "noatime"] }],
   });
   const [attach] = find(plan, "attach").filter(({ target }) => target === "/data");
-  assert.deepEqual([attach?.set, attach?.recursive, attach?.propagation], [MOUNT_ATTR.RDONLY, 1, 0n]);
+  assert.deepEqual(
+    [attach?.set, attach?.recursive, attach?.propagation],
+    [MOUNT_ATTR.RDONLY | MOUNT_ATTR.NODEV, 1, 0n],
+  );
   const [top] = find(plan, "setMountAttributes").filter(({ path }) => path === "/data");
   assert.deepEqual(top, {
     op: "setMountAttributes",
@@ -538,7 +541,7 @@ test("a read-only tmpfs is sealed after its mount points are made", () => {
   const uses = described(plan);
   const made = uses.findIndex((text) => text.startsWith('mount "tmpfs" at "/data"'));
   assert.doesNotMatch(uses[made] ?? "", /\bro\b/);
-  assert.ok(uses.indexOf('bind "/src" at "/data/in"') < uses.indexOf('change the mount "/data" (ro)'));
+  assert.ok(uses.indexOf('bind "/src" at "/data/in" (nodev)') < uses.indexOf('change the mount "/data" (ro)'));
 });
 
 test("idmapped volumes take privilege in the initial user namespace", () => {
