@@ -113,7 +113,7 @@ const EXITS: readonly (readonly [what: string, command: readonly string[], statu
   ["126 for a file that is not executable", ["/etc/passwd"], 126],
   ["126 for a directory", ["/etc"], 126],
   ["125 for an unknown user", ["--user=nobody-knows", "true"], 125],
-  ["128 and the signal's number for a signal", ["sh", "-c", "exec probe raise 6"], 134],
+  ["128 and the signal's number for a signal", ["probe", "raise", "6"], 134],
 ];
 
 for (const [what, argv, status] of EXITS) {
