@@ -47,7 +47,7 @@ export function planRoot(root: Root, mode: RootMode, context: RootContext): Root
     return { sources: [source], stage: attach, cover: coverPrivateDirectories(mode.hidden, context.slots), seal: [] };
   }
   if (mode.writes.kind === "through") {
-    const { source, attach } = bindRoot(root.path, 0n, context);
+    const { source, attach } = bindRoot(root.path, withoutDevices(context), context);
     return { sources: [source], stage: attach, cover: [], seal };
   }
   return { ...planOverlay(root.path, mode.writes, context), cover: [], seal };
@@ -155,7 +155,7 @@ function planOverlay(
       options: [...layers.split(","), ...(context.userNamespace ? ["userxattr"] : [])],
       attributes: 0n,
     },
-    attachToStage(overlay, STAGE.root, 0n, 0n),
+    attachToStage(overlay, STAGE.root, withoutDevices(context), 0n),
   ];
   // Without a PID namespace to die with, it would outlive the container.
   const fuseOverlay: readonly ContainerOperation[] =
@@ -167,7 +167,7 @@ function planOverlay(
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
   // A copy would not leave its changes in the upper layer.
-  const copy = writes.kind === "upper" ? [] : copyRoot(slots);
+  const copy = writes.kind === "upper" ? [] : copyRoot(context);
 
   if (fuseOverlay.length > 0) {
     stage.push(...attempt(kernelOverlay, copy.length > 0 ? attempt(fuseOverlay, copy) : fuseOverlay));
@@ -192,12 +192,20 @@ function stageProc(slots: Slots): readonly ContainerOperation[] {
   ];
 }
 
-function copyRoot(slots: Slots): readonly ContainerOperation[] {
-  const slot = slots.take();
+/**
+ * In a user namespace device files are bound, never made: one that lies in a root filesystem was planted there, and
+ * would be the host's.
+ */
+function withoutDevices(context: RootContext): bigint {
+  return context.userNamespace ? MOUNT_ATTR.NODEV : 0n;
+}
+
+function copyRoot(context: RootContext): readonly ContainerOperation[] {
+  const slot = context.slots.take();
   return [
     { op: "warn", message: "overlayfs cannot be mounted here; copying the root filesystem into memory" },
     { op: "mount", slot, type: "tmpfs", source: "tmpfs", options: ["mode=755"], attributes: 0n },
-    attachToStage(slot, STAGE.root, 0n, 0n),
+    attachToStage(slot, STAGE.root, withoutDevices(context), 0n),
     { op: "requestProgram", path: "/bin/cp", arguments: ["cp", "-a", `${STAGE.lower}/.`, STAGE.root] },
   ];
 }

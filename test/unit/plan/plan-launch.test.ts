@@ -313,12 +313,12 @@ const LAYER_DIRECTORIES = [
 ];
 const OVERLAY = [
   'mount "overlay" at "root" of the stage (lowerdir=lower, upperdir=layer/upper, workdir=layer/work, userxattr)',
-  'attach "overlay" at "root" of the stage',
+  'attach "overlay" at "root" of the stage (nodev)',
 ];
 const COPY = [
   "warn: overlayfs cannot be mounted here; copying the root filesystem into memory",
   'mount "tmpfs" at "root" of the stage (mode=755)',
-  'attach "tmpfs" at "root" of the stage',
+  'attach "tmpfs" at "root" of the stage (nodev)',
   'run "/bin/cp" "-a" "lower/." "root"',
 ];
 const FUSE = [
@@ -368,7 +368,7 @@ test("an upper directory of the host takes the writes, and is never replaced by 
 test("--rw is the root filesystem itself", () => {
   assert.deepEqual(stageOf(launch({ writes: { kind: "through" } })), [
     'make the directory "root" of the stage',
-    'bind "/rootfs" at "root" of the stage',
+    'bind "/rootfs" at "root" of the stage (nodev)',
   ]);
 });
 
@@ -400,6 +400,7 @@ test("outside a user namespace the overlay's attributes are the trusted ones", (
   );
   assert.deepEqual(find(plan, "mount")[0]?.options, ["lowerdir=lower", "upperdir=layer/upper", "workdir=layer/work"]);
   assert.deepEqual(find(plan, "writeChildProc"), []);
+  assert.ok(stageOf(plan).includes('attach "overlay" at "root" of the stage'), "devices are the Spec's affair there");
 });
 
 test("the host root is bound read-only as a whole, and its private parts covered where they exist", () => {
