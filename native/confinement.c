@@ -64,7 +64,10 @@ int landlock_allow(const struct op_landlock_allow *op)
 	/* A rule that allows nothing is refused (ENOMSG), and says nothing. */
 	if (rule.allowed_access == 0)
 		return 0;
-	return sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? fail(op->path) : 0;
+	/* EBADFD: a pipe or socket, which Landlock leaves alone. */
+	if (sys_landlock_add_rule(ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 && errno != EBADFD)
+		return fail(op->path);
+	return 0;
 }
 
 int landlock_enforce(void)

@@ -130,7 +130,7 @@ export function buildIdMappings(mode: UserNamespaceMode, facts: HostFacts, alloc
 }
 
 /**
- * The first host id of `size` consecutive ids that are granted and not allocated: first fit, lowest range first.
+ * The first host id of `size` consecutive ids that are granted and not allocated: first fit, in the order of the grants.
  */
 export function allocateRange(
   granted: readonly SubordinateRange[],

@@ -32,6 +32,9 @@ const ACCESS_FS = {
 const FIRST_USABLE_ABI = 2;
 const TRUNCATE_ABI = 3;
 
+/** What the caller connected: `echo >/dev/stderr` opens it once more, and it may be a file of the host. */
+const INHERITED: readonly string[] = ["/proc/self/fd/1", "/proc/self/fd/2"];
+
 export interface LandlockStatus {
   readonly usable: boolean;
   /** The kernel's Landlock ABI, 0 without Landlock. */
@@ -66,7 +69,11 @@ export function planLandlock(
     .reduce((rights, [, right]) => rights | right, 0n);
   return [
     { op: "landlockBegin", handled },
-    ...writablePaths(spec, options).map((path): ContainerOperation => ({ op: "landlockAllow", path, access: handled })),
+    ...[...writablePaths(spec, options), ...INHERITED].map((path): ContainerOperation => ({
+      op: "landlockAllow",
+      path,
+      access: handled,
+    })),
     { op: "landlockEnforce" },
   ];
 }

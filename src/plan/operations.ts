@@ -341,7 +341,10 @@ export const CONTAINER_OPERATIONS = {
   apparmorOnExec: { code: 110, fields: { label: "string" } },
   /** landlock_create_ruleset(2) over these LANDLOCK_ACCESS_FS_* rights. */
   landlockBegin: { code: 111, fields: { handled: "u64" } },
-  /** landlock_add_rule(2) LANDLOCK_RULE_PATH_BENEATH; a missing path is fine. */
+  /**
+   * landlock_add_rule(2) LANDLOCK_RULE_PATH_BENEATH; for what is no directory only the rights that files have. A missing
+   * path is fine, and so is a pipe or a socket, to which Landlock does not apply.
+   */
   landlockAllow: { code: 112, fields: { path: "string", access: "u64" } },
   /** landlock_restrict_self(2). After `noNewPrivileges`. */
   landlockEnforce: { code: 113, fields: {} },
