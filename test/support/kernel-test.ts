@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { test, type TestContext } from "node:test";
+import { probeLandlockAbi } from "../../src/sys/kernel-features.ts";
 import { asCaller, caller } from "./caller.ts";
 import { assertNoProcesses, mountsBelow, pathsBelow } from "./leftovers.ts";
 import { environment, home, runtimeDirectory, scratch } from "./scratch.ts";
@@ -13,7 +14,15 @@ import { environment, home, runtimeDirectory, scratch } from "./scratch.ts";
 const succeeds = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args, { ...asCaller, cwd: home, env: environment, stdio: "ignore" }).status === 0;
 
-export type Need = "userNamespaces" | "subordinateIds" | "busybox" | "compiler" | "mmdebstrap" | "root" | "apparmor";
+export type Need =
+  | "userNamespaces"
+  | "subordinateIds"
+  | "busybox"
+  | "compiler"
+  | "mmdebstrap"
+  | "root"
+  | "apparmor"
+  | "landlock";
 
 /** Why a need is not met, or null. */
 const NEEDS: Readonly<Record<Need, () => string | null>> = {
@@ -30,6 +39,7 @@ const NEEDS: Readonly<Record<Need, () => string | null>> = {
   compiler: () => (succeeds("sh", "-c", "command -v gcc") ? null : "no C compiler (Debian: gcc, libc6-dev)"),
   mmdebstrap: () => (succeeds("sh", "-c", "command -v mmdebstrap") ? null : "mmdebstrap is not installed"),
   root: () => (process.getuid?.() === 0 ? null : "only root can prepare this"),
+  landlock: () => (probeLandlockAbi() >= 2 ? null : "the kernel has no Landlock ABI 2 (Linux 5.19, lsm=landlock)"),
   apparmor: () => (existsSync("/sys/kernel/security/apparmor") ? null : "the kernel has no AppArmor"),
 };
 
