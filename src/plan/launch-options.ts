@@ -26,7 +26,7 @@ export interface LaunchOptions {
   readonly stopTimeout?: number;
   readonly landlock: "auto" | "require" | "off";
   readonly cgroups: CgroupPolicy;
-  /** Host files that get the id and the PID once the command runs. Absolute. */
+  /** Host files that get the id and the PID before the command runs. Absolute. */
   readonly cidFile?: string;
   readonly pidFile?: string;
 }

@@ -84,23 +84,10 @@ function planMonitor(
     ...idmapped,
     // Before `release`: the container half unshares its cgroup namespace where it sits then.
     ...cgroup.enter,
+    // Before the command runs, which may count on them; `undo.ts` takes them back when it does not.
+    ...planIdFiles(options),
     { op: "release" },
-    // After `release`, so that a launch that failed leaves none of these files.
     ...state.started,
-    ...(options.pidFile === undefined
-      ? []
-      : [{ op: "writeChildPid", path: options.pidFile, style: 1 } satisfies MonitorOperation]),
-    ...(options.cidFile === undefined
-      ? []
-      : [
-          {
-            op: "writeHostFile",
-            path: options.cidFile,
-            mode: 0o644,
-            contents: new TextEncoder().encode(options.id),
-            replace: 0,
-          } satisfies MonitorOperation,
-        ]),
     {
       op: "supervise",
       flags: superviseFlags(spec, linux, options),
@@ -109,6 +96,16 @@ function planMonitor(
     },
     ...cgroup.examine,
   ];
+}
+
+function planIdFiles(options: LaunchOptions): readonly MonitorOperation[] {
+  const operations: MonitorOperation[] = [];
+  if (options.cidFile !== undefined) {
+    const contents = new TextEncoder().encode(options.id);
+    operations.push({ op: "writeHostFile", path: options.cidFile, mode: 0o644, contents, replace: 0 });
+  }
+  if (options.pidFile !== undefined) operations.push({ op: "writeChildPid", path: options.pidFile, style: 1 });
+  return operations;
 }
 
 function superviseFlags(spec: Spec, linux: Linux, options: LaunchOptions): number {
