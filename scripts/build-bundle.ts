@@ -64,6 +64,13 @@ export async function build(root: string): Promise<void> {
     }),
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/run-entry")], outfile: `${dist}/run.cjs` }),
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/full-entry")], outfile: `${dist}/full.cjs` }),
+    bundle({
+      ...COMMON,
+      entryPoints: [entry("image/worker/worker-main")],
+      outfile: `${dist}/image-worker.cjs`,
+      format: "cjs",
+      define: DIRECTORY,
+    }),
   ]);
   chmodSync(`${dist}/pycri.cjs`, 0o755);
   for (const name of ["run", "full"]) writeCodeCache(root, `${dist}/${name}.cjs`, name);

@@ -4,6 +4,7 @@
  */
 
 import type { Command, CommandGroup } from "./command.ts";
+import { IMAGE_COMMANDS } from "./images/image-commands.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
 import { seccompCompileCommand } from "./seccomp-compile.ts";
@@ -15,11 +16,14 @@ import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { path: ["image"], summary: "work on stored images" },
+  { path: ["system"], summary: "look after the image store" },
   { path: ["seccomp"], summary: "work on seccomp profiles and filters" },
 ];
 
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  ...IMAGE_COMMANDS,
   seccompCompileCommand,
   seccompDisasmCommand,
   seccompSimulateCommand,

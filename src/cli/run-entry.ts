@@ -1,5 +1,5 @@
 /**
- * Entry point of the small bundle: `pycri run` in its common form. A line that is not in order, a limit, a dry run or a
+ * Entry point of the small bundle: `pycri run` in its common form. A line that is not in order, an image, a limit, a dry run or a
  * seccomp profile that was not compiled into the bundle go to the full bundle, which starts over.
  */
 
@@ -11,6 +11,7 @@ import type { Invocation } from "./command.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { reportError } from "./report-error.ts";
 import { RUN_SYNTAX, type RunValues } from "./run-syntax.ts";
+import { imageOperand } from "./image-operand.ts";
 import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 import { wantsCgroup } from "./wants-cgroup.ts";
 
@@ -36,6 +37,7 @@ export function start(args: readonly string[], loadFull: () => Entry): void {
 export function prepare(args: readonly string[]): PreparedLaunch | null {
   const invocation = parseArguments(RUN_SYNTAX, args.slice(1)) as Invocation<RunValues> | null;
   if (invocation === null || invocation.values["dry-run"] === true) return null;
+  if (imageOperand(invocation) !== null) return null;
   const request = requestOf(invocation);
   if (wantsCgroup(request)) return null;
 

@@ -10,6 +10,8 @@ import { oomRecordPath } from "../store/container-record.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
 import type { RunRequest } from "../plan/run-request.ts";
 import type { Invocation } from "./command.ts";
+import { imageOperand } from "./image-operand.ts";
+import type { RunImage } from "./images/run-image.ts";
 import { formatPlan } from "./format-plan.ts";
 import { writeJson, writeOutput, writeWarning } from "./output.ts";
 import type { RunValues } from "./run-syntax.ts";
@@ -19,7 +21,9 @@ import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 export async function execute(invocation: Invocation<RunValues>): Promise<number> {
   const { values } = invocation;
   const dryRun = values["dry-run"] === true;
-  const request = requestOf(invocation);
+  const wanted = imageOperand(invocation);
+  const image = wanted === null ? null : await prepareRunImage(wanted, values);
+  const request = requestOf(invocation, image?.apply);
   const facts = probeHost(process.env);
   const id = makeContainerId();
   const cgroup = wantsCgroup(request) ? await openCgroup(request, facts, id, dryRun) : null;
@@ -33,11 +37,17 @@ export async function execute(invocation: Invocation<RunValues>): Promise<number
     reporter: reporterCommand(),
     cgroup,
   });
-  if (!dryRun) startContainer(launch);
+  if (!dryRun) startContainer(image === null ? launch : { ...launch, held: [...launch.held, image.held] });
   for (const warning of launch.warnings) writeWarning(warning);
   if (values.format === "json") writeJson(launch.plan);
   else writeOutput(formatPlan(launch.plan));
   return 0;
+}
+
+/** What images need, registries above all, is loaded for images. */
+async function prepareRunImage(name: string, values: RunValues): Promise<RunImage> {
+  const { openRunImage } = await import("./images/run-image.ts");
+  return openRunImage(name, values);
 }
 
 /** The managers, and D-Bus with them, are loaded for containers that have limits. */

@@ -15,6 +15,30 @@ export const CONTAINER_OPTIONS = {
     completion: "directory",
     group: "Root filesystem",
   },
+  pull: {
+    type: "value",
+    value: "WHEN",
+    help: "ask the registry for an image: missing by default",
+    choices: ["always", "missing", "never", "newer"],
+    group: "Root filesystem",
+  },
+  platform: {
+    type: "value",
+    value: "OS/ARCH[/VARIANT]",
+    help: "take an image's variant for another platform",
+    group: "Root filesystem",
+  },
+  "tls-verify": {
+    type: "flag",
+    help: "check registries' certificates, true but for loopback",
+    group: "Root filesystem",
+  },
+  "unpack-limit": {
+    type: "list",
+    value: "NAME=NUMBER",
+    help: "bound what a layer may unpack to: bytes, entries, depth, ratio",
+    group: "Root filesystem",
+  },
   rw: { type: "flag", help: "write to ROOTFS itself", group: "Root filesystem" },
   upper: {
     type: "value",
@@ -229,12 +253,6 @@ export const CONTAINER_OPTIONS = {
     help: "",
     refusal: "with --network host the container's ports are the host's own",
   },
-  pull: {
-    type: "value",
-    value: "POLICY",
-    help: "",
-    refusal: "ROOTFS is a directory or the word host; mmdebstrap, debootstrap or 'podman export' make a directory",
-  },
   restart: {
     type: "value",
     value: "POLICY",
@@ -252,12 +270,6 @@ export const CONTAINER_OPTIONS = {
     value: "NAME:ADDRESS",
     help: "",
     refusal: "bind a file of your own: -v ./hosts:/etc/hosts:ro",
-  },
-  platform: {
-    type: "value",
-    value: "PLATFORM",
-    help: "",
-    refusal: "ROOTFS decides; programs of another architecture run through binfmt_misc where the host has it set up",
   },
 } as const;
 
@@ -280,7 +292,7 @@ export type RunValues = ContainerValues & OptionValues<typeof OUTPUT_OPTIONS>;
 export const CONTAINER_OPERANDS: readonly OperandDefinition[] = [
   {
     name: "ROOTFS",
-    help: "a directory that holds a root filesystem, or host for a read-only view of the host's own",
+    help: "a directory that holds a root filesystem, an image, or host for a read-only view of the host's own",
     count: "optional",
     completion: "rootfs",
   },

@@ -10,7 +10,7 @@ import type { AllocatedRanges } from "../plan/id-mappings.ts";
 import type { LaunchPlan } from "../plan/launch-plan.ts";
 import { planLaunch } from "../plan/plan-launch.ts";
 import type { SeccompProgram } from "../plan/process.ts";
-import type { RunRequest, SeccompSource } from "../plan/run-request.ts";
+import type { RootSource, RunRequest, SeccompSource } from "../plan/run-request.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { LinuxSeccomp, Spec } from "../oci/spec.ts";
 import { type ContainerConfig, planRecord } from "../store/container-record.ts";
@@ -85,7 +85,7 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     name: request.name ?? null,
     created: new Date().toISOString(),
     command: request.command,
-    rootfs: request.root.kind === "host" ? "host" : request.root.path,
+    rootfs: rootfsName(request.root),
     labels: request.labels,
     keep: !request.remove,
     cgroup: cgroup?.record ?? null,
@@ -96,6 +96,11 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     reporter: context.reporter,
   });
   return { spec, plan, config, warnings, held: auto?.descriptors ?? [] };
+}
+
+function rootfsName(root: RootSource): string {
+  if (root.kind === "host") return "host";
+  return root.kind === "image" ? root.name : root.path;
 }
 
 /** Another pycri may be faster between looking and locking; then its range shows up at the next look. */

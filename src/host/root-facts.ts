@@ -13,8 +13,15 @@ import { readInRoot } from "../sys/open-in-root.ts";
 export function readRootFacts(root: RootSource): RootFacts {
   const directory = root.kind === "host" ? "/" : root.path;
   checkRoot(directory);
-  const [passwd, group] = readInRoot(directory, ["etc/passwd", "etc/group"]);
-  return { passwd: passwd ?? "", group: group ?? "" };
+  const layers = root.kind === "image" ? root.layers.map((layer) => `${directory}/${layer}`) : [directory];
+  const facts = { passwd: "", group: "" };
+  // The highest layer that has a file decides.
+  for (const layer of layers.toReversed()) {
+    const [passwd, group] = readInRoot(layer, ["etc/passwd", "etc/group"]);
+    facts.passwd = passwd ?? facts.passwd;
+    facts.group = group ?? facts.group;
+  }
+  return facts;
 }
 
 function checkRoot(directory: string): void {

@@ -103,7 +103,16 @@ function buildOptions(
             gid: isMapped(ids.gidMappings, 0) ? 0 : resolved.user.gid,
           }),
         }
-      : { kind: "directory", writes: request.writes };
+      : {
+          kind: "directory",
+          writes: request.writes,
+          ...(request.root.kind === "image" ? { layers: request.root.layers } : {}),
+        };
+  if (request.root.kind === "image" && request.writes.kind === "through") {
+    throw new RuntimeError("INVALID_ARGUMENT", `The image "${request.root.name}" is read-only`, {
+      hint: "Leave out --rw: writes go to a layer of the container's own. To keep them use --upper.",
+    });
+  }
   if (request.root.kind === "host" && (request.writes.kind === "through" || request.writes.kind === "upper")) {
     throw new RuntimeError("INVALID_ARGUMENT", "The root filesystem host is read-only", {
       hint: "Leave out --rw and --upper, or give a root filesystem of your own.",

@@ -9,7 +9,12 @@ import type { CgroupPolicy, RootWrites } from "./run-request.ts";
 
 /** How the root filesystem is made of `root.path`. */
 export type RootMode =
-  | { readonly kind: "directory"; readonly writes: RootWrites }
+  | {
+      readonly kind: "directory";
+      readonly writes: RootWrites;
+      /** Directories below `root.path` that an overlay stacks, top first; absent: `root.path` itself. */
+      readonly layers?: readonly string[];
+    }
   /** `root.path` is the host's "/". Each of the `hidden` directories that exists gets an empty tmpfs of its own. */
   | { readonly kind: "host"; readonly hidden: readonly PrivateDirectory[] };
 

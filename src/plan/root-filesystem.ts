@@ -50,7 +50,7 @@ export function planRoot(root: Root, mode: RootMode, context: RootContext): Root
     const { source, attach } = bindRoot(root.path, withoutDevices(context), context);
     return { sources: [source], stage: attach, cover: [], seal };
   }
-  return { ...planOverlay(root.path, mode.writes, context), cover: [], seal };
+  return { ...planOverlay({ path: root.path, layers: mode.layers ?? null }, mode.writes, context), cover: [], seal };
 }
 
 /** True for a target that can be made where it is missing: a host root is read-only except for its private parts. */
@@ -118,8 +118,17 @@ function coverPrivateDirectories(
   });
 }
 
+/** What an overlay shows below its upper layer: one directory, or several below one, top first. */
+interface LowerLayers {
+  readonly path: string;
+  readonly layers: readonly string[] | null;
+}
+
+/** fsconfig(2) takes parameter values of 255 bytes. */
+const LONGEST_PARAMETER = 255;
+
 function planOverlay(
-  path: string,
+  { path, layers: lowerLayers }: LowerLayers,
   writes: { readonly kind: "discard" | "refuse" } | { readonly kind: "upper"; readonly path: string },
   context: RootContext,
 ): Pick<RootPlan, "sources" | "stage"> {
@@ -144,7 +153,17 @@ function planOverlay(
     makeStageDirectory(STAGE.root, 0o755),
   );
 
-  const layers = `lowerdir=${STAGE.lower},upperdir=${STAGE.layer}/upper,workdir=${STAGE.layer}/work`;
+  // Short names: the layers' own would not fit into one parameter.
+  const lowerNames = lowerLayers?.map((_, index) => `l${index}`) ?? [STAGE.lower];
+  for (const [index, layer] of lowerLayers?.entries() ?? []) {
+    stage.push({ op: "makeSymlink", anchor: ANCHOR.stage, path: `l${index}`, target: `${STAGE.lower}/${layer}` });
+  }
+  const together = `lowerdir=${lowerNames.join(":")}`;
+  // One by one since Linux 6.7, for images with some sixty layers and more.
+  const lowerOptions =
+    together.length <= LONGEST_PARAMETER ? [together] : lowerNames.map((name) => `lowerdir+=${name}`);
+  const writable = [`upperdir=${STAGE.layer}/upper`, `workdir=${STAGE.layer}/work`];
+  const layers = [together, ...writable].join(",");
   const overlay = slots.take();
   const kernelOverlay: readonly ContainerOperation[] = [
     {
@@ -152,7 +171,7 @@ function planOverlay(
       slot: overlay,
       type: "overlay",
       source: "overlay",
-      options: [...layers.split(","), ...(context.userNamespace ? ["userxattr"] : [])],
+      options: [...lowerOptions, ...writable, ...(context.userNamespace ? ["userxattr"] : [])],
       attributes: 0n,
     },
     attachToStage(overlay, STAGE.root, withoutDevices(context), 0n),
@@ -166,8 +185,8 @@ function planOverlay(
           ...stageProc(slots),
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
-  // A copy would not leave its changes in the upper layer.
-  const copy = writes.kind === "upper" ? [] : copyRoot(context);
+  // A copy would not leave its changes in the upper layer, and cp(1) does not know what a layer deletes.
+  const copy = writes.kind === "upper" || lowerNames.length > 1 ? [] : copyRoot(`${lowerNames[0]}/.`, context);
 
   if (fuseOverlay.length > 0) {
     stage.push(...attempt(kernelOverlay, copy.length > 0 ? attempt(fuseOverlay, copy) : fuseOverlay));
@@ -200,13 +219,13 @@ function withoutDevices(context: RootContext): bigint {
   return context.userNamespace ? MOUNT_ATTR.NODEV : 0n;
 }
 
-function copyRoot(context: RootContext): readonly ContainerOperation[] {
+function copyRoot(source: string, context: RootContext): readonly ContainerOperation[] {
   const slot = context.slots.take();
   return [
     { op: "warn", message: "overlayfs cannot be mounted here; copying the root filesystem into memory" },
     { op: "mount", slot, type: "tmpfs", source: "tmpfs", options: ["mode=755"], attributes: 0n },
     attachToStage(slot, STAGE.root, withoutDevices(context), 0n),
-    { op: "requestProgram", path: "/bin/cp", arguments: ["cp", "-a", `${STAGE.lower}/.`, STAGE.root] },
+    { op: "requestProgram", path: "/bin/cp", arguments: ["cp", "-a", source, STAGE.root] },
   ];
 }
 

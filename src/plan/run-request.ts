@@ -9,6 +9,11 @@ import type { LinuxIdMapping } from "../oci/spec.ts";
 export type RootSource =
   /** A directory; `path` is absolute. */
   | { readonly kind: "directory"; readonly path: string }
+  /**
+   * A stored image. `path` is the absolute path of the directory with the layers, `layers` are their directories below it,
+   * top first.
+   */
+  | { readonly kind: "image"; readonly name: string; readonly path: string; readonly layers: readonly string[] }
   /** A read-only view of the host's own files. */
   | { readonly kind: "host" };
 

@@ -40,7 +40,7 @@ const CASES: readonly Case[] = [
     root: () => unreadable,
     message: /unreadable.*(EACCES|permission)/is,
   },
-  { what: "an image name that is not stored", root: () => "alpine", message: /alpine/ },
+  { what: "an image name that is not stored", flags: ["--pull=never"], root: () => "alpine", message: /alpine/ },
   { what: "a command that is not there", command: ["no-such-command"], status: 127, message: /no-such-command/ },
   { what: "a command that cannot be executed", command: ["/etc/passwd"], status: 126, message: /\/etc\/passwd/ },
   {

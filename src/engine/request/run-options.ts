@@ -8,6 +8,7 @@ import { RuntimeError } from "../../errors.ts";
 import type { CgroupPolicy, NamespaceMode, RootSource, RootWrites, RunRequest } from "../../plan/run-request.ts";
 import { parseEnvironmentFile, parseEnvironmentVariable, parsePairs, type HostEnvironment } from "./environment.ts";
 import { parseIdMapping, parseTimeOffset, parseUserNamespace } from "./identity.ts";
+import { namesImage } from "./names-image.ts";
 import { invalidValue } from "./invalid-value.ts";
 import { parseResources, parseUlimit, type ResourceOptions } from "./limits.ts";
 import { parseDevice, parseMount, parseTmpfs, parseVolume, type Warn } from "./mounts.ts";
@@ -15,8 +16,12 @@ import { parseInteger, parseOctal, parseSize } from "./numbers.ts";
 import { parseCapabilities, parseSecurityOptions } from "./security.ts";
 
 export interface RunOptions extends ResourceOptions {
-  /** A directory, or `host` for a read-only view of the host's own files. */
+  /** A directory, `host` for a read-only view of the host's own files, or an image. */
   readonly rootfs: string;
+  /** The image that `rootfs` names, prepared; absent for anything else. */
+  readonly image?: RootSource & { readonly kind: "image" };
+  /** An image's `NAME=value` variables, below the caller's own. */
+  readonly environmentDefaults?: readonly string[];
   /** The command and its arguments; `/bin/sh` when absent. */
   readonly command?: readonly string[];
   /** Put before `command`. */
@@ -121,7 +126,7 @@ export function buildRunRequest(options: RunOptions, context: CallerContext): Ru
   const terminal = options.terminal === true;
 
   return {
-    root: resolveRoot(options.rootfs, context),
+    root: options.image ?? resolveRoot(options.rootfs, context),
     writes: resolveWrites(options, cwd),
     command: command.length > 0 ? command : ["/bin/sh"],
     ...present("name", name),
@@ -194,7 +199,9 @@ function resolveRoot(rootfs: string, context: CallerContext): RootSource {
     throw invalidValue("ROOTFS", rootfs, "give a directory that holds a root filesystem, or the word host");
   }
   const path = resolve(context.workingDirectory, rootfs);
-  if (rootfs.includes("/") || rootfs.startsWith(".")) return { kind: "directory", path };
+  if (!namesImage(rootfs, (name) => context.isDirectory(resolve(context.workingDirectory, name)))) {
+    return { kind: "directory", path };
+  }
   throw new RuntimeError("IMAGE_NOT_FOUND", `Cannot find the image "${rootfs}": none is stored under this name`, {
     hint: context.isDirectory(path)
       ? `for the directory of this name write ./${rootfs}`
@@ -245,7 +252,7 @@ function resolveEnvironment(options: RunOptions, context: CallerContext): string
     const variable = parseEnvironmentVariable(value, context.environment);
     return variable === null ? [] : [variable];
   });
-  return [...fromFiles, ...fromOptions];
+  return [...(options.environmentDefaults ?? []), ...fromFiles, ...fromOptions];
 }
 
 function checkName(name: string): string {

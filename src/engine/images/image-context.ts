@@ -1,0 +1,90 @@
+/** What every use case about images works with: the store, the namespace of its files, the way to registries. */
+
+import { parseLayerLimits, type LayerLimits } from "../../image/layer/limits.ts";
+import type { RegistryAccess } from "../../image/pull-image.ts";
+import type { Credentials } from "../../image/registry/credentials.ts";
+import { parseRegistriesConfig, resolveShortName } from "../../image/registry/registries-config.ts";
+import { DEFAULT_TRANSPORT } from "../../image/registry/transport.ts";
+import { type FoundImage, readImageRecords, requireImage } from "../../image/store/image-records.ts";
+import { ImageStore } from "../../image/store/image-store.ts";
+import type { WorkerNamespace } from "../../image/worker/run-worker.ts";
+import { RuntimeError } from "../../errors.ts";
+import type { ImageSettings } from "../../host/image-settings.ts";
+import { type Platform, normalizePlatform, parsePlatform } from "../../oci/platform.ts";
+import { type Reference, parseReference, withDefaultTag } from "../../oci/reference.ts";
+import type { HostFacts } from "../../plan/host-facts.ts";
+import type { UserNamespaceMode } from "../../plan/run-request.ts";
+import { makeWorkerNamespace } from "./worker-namespace.ts";
+
+export interface ImageOptions {
+  /** `NAME=NUMBER`. */
+  readonly unpackLimits?: readonly string[];
+  readonly tlsVerify?: boolean;
+  /** `user[:password]`. */
+  readonly credentials?: Credentials;
+  readonly authFile?: string;
+  readonly userNamespace?: UserNamespaceMode;
+}
+
+export interface ImageContext {
+  readonly facts: HostFacts;
+  readonly settings: ImageSettings;
+  readonly store: ImageStore;
+  readonly namespace: WorkerNamespace;
+  readonly access: RegistryAccess;
+  readonly limits: LayerLimits;
+  /** Layers handled at once. */
+  readonly parallel: number;
+}
+
+/** As many as Docker; on a small machine more would only take turns. */
+const PARALLEL_LAYERS = 3;
+
+export async function openImages(
+  facts: HostFacts,
+  settings: ImageSettings,
+  options: ImageOptions = {},
+): Promise<ImageContext> {
+  return {
+    facts,
+    settings,
+    store: await ImageStore.open(settings.dataDirectory),
+    namespace: makeWorkerNamespace(options.userNamespace ?? { kind: "default" }, facts, settings.zstdProgram),
+    access: {
+      registries: parseRegistriesConfig(settings.registries),
+      transport: {
+        ...DEFAULT_TRANSPORT,
+        httpProxy: settings.httpProxy,
+        httpsProxy: settings.httpsProxy,
+        noProxy: settings.noProxy,
+        certificateFiles: settings.certificateFiles,
+        certificateDirectories: settings.certificateDirectories,
+      },
+      authFiles: options.authFile === undefined ? settings.authFiles : [options.authFile],
+      credentials: options.credentials ?? null,
+      tlsVerify: options.tlsVerify ?? null,
+    },
+    limits: parseLayerLimits(options.unpackLimits ?? []),
+    parallel: PARALLEL_LAYERS,
+  };
+}
+
+/** The platform of this machine, or the one that was asked for. */
+export function platformOf(facts: HostFacts, asked: string | undefined): Platform {
+  return asked === undefined ? normalizePlatform("linux", facts.architecture) : parsePlatform(asked);
+}
+
+/** The stored image that a user means. */
+export async function findStoredImage(context: ImageContext, text: string): Promise<FoundImage> {
+  return requireImage(await readImageRecords(context.store), text, readingsOf(context, text));
+}
+
+/** The full references a text may stand for; none when it can only be an id. */
+export function readingsOf({ access }: ImageContext, text: string): readonly Reference[] {
+  try {
+    return resolveShortName(parseReference(text), access.registries).map(withDefaultTag);
+  } catch (error) {
+    if (error instanceof RuntimeError && error.code === "INVALID_ARGUMENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+/** Where the parts of archived images come from: the members of a tar stream, or the files of a layout directory. */
+
+import { type Hash, createHash } from "node:crypto";
+import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
+import { type FileHandle, open, readFile, stat, unlink } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { RuntimeError } from "../../errors.ts";
+import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
+import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
+import { splitEntryPath, textOfBytes } from "../layer/entry-path.ts";
+import { type EntrySink, readTar } from "../layer/tar-reader.ts";
+import { type IngestedBlob, ingestStream } from "../store/blob-ingest.ts";
+import { type ImageStore, digestMismatch } from "../store/image-store.ts";
+
+export interface Members extends AsyncDisposable {
+  /** A document, or null when there is no such member. */
+  read(path: string): Promise<Uint8Array | null>;
+  /** Put a member into the store, or null. `expected`: the digest it must have, where that is known. */
+  keep(path: string, expected: Digest | null): Promise<IngestedBlob | null>;
+}
+
+interface StagedMember extends IngestedBlob {
+  /** A file in `ingest`. */
+  readonly temporary: string;
+}
+
+/**
+ * Read a tar stream to its end. Every file is written and hashed as it passes, since only the last member may tell which
+ * ones matter; what `keep` is not asked for is deleted on disposal.
+ */
+export async function readTarMembers(
+  store: ImageStore,
+  archive: AsyncIterable<Uint8Array>,
+  source: string,
+): Promise<Members> {
+  const staged = new Map<string, StagedMember>();
+  const links = new Map<string, string>();
+  const temporaries: string[] = [];
+  const removeTemporaries = async (): Promise<void> => {
+    for (const path of temporaries) {
+      await unlink(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+      });
+    }
+  };
+  try {
+    await readTar(archive, (entry) => {
+      const path = splitEntryPath(entry.name).join("/");
+      if (entry.type === "symlink" || entry.type === "link") {
+        // `docker save` before 25 writes a layer that two images share once, and a symlink to it.
+        const target = entry.type === "link" ? entry.linkName : posix.join(posix.dirname(path), entry.linkName);
+        links.set(textOfBytes(path), textOfBytes(posix.normalize(target)));
+        return null;
+      }
+      if (entry.type !== "file") return null;
+      const temporary = store.temporaryPath("ingest");
+      temporaries.push(temporary);
+      return new MemberSink(temporary, (member) => void staged.set(textOfBytes(path), member));
+    });
+  } catch (error) {
+    await removeTemporaries();
+    throw error;
+  }
+  const find = (path: string): StagedMember | undefined => staged.get(path) ?? staged.get(links.get(path) ?? "");
+  return {
+    read: async (path) => {
+      const member = find(path);
+      if (member === undefined) return null;
+      if (member.size > MAX_DOCUMENT_BYTES) throw tooLong(path, source);
+      const kept = (await store.blobSize(member.digest)) !== null;
+      return readFile(kept ? store.blobPath(member.digest) : member.temporary);
+    },
+    keep: async (path, expected) => {
+      const member = find(path);
+      if (member === undefined) return null;
+      if (expected !== null && member.digest !== expected) {
+        throw digestMismatch(expected, digestHex(member.digest), `"${path}" in ${source}`);
+      }
+      if ((await store.blobSize(member.digest)) !== member.size) {
+        await store.commitBlob(await open(member.temporary, "r"), member.temporary, member.digest);
+      }
+      return { digest: member.digest, size: member.size };
+    },
+    [Symbol.asyncDispose]: removeTemporaries,
+  };
+}
+
+class MemberSink implements EntrySink {
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  readonly #done: (member: StagedMember) => void;
+  readonly #hash: Hash = createHash("sha256");
+  #size = 0;
+
+  constructor(temporary: string, done: (member: StagedMember) => void) {
+    this.#temporary = temporary;
+    this.#done = done;
+    this.#descriptor = openSync(temporary, "wx", 0o600);
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+    this.#size += chunk.byteLength;
+    let written = 0;
+    while (written < chunk.byteLength) written += writeSync(this.#descriptor, chunk, written);
+  }
+
+  end(): void {
+    closeSync(this.#descriptor);
+    const digest = makeDigest("sha256", this.#hash.digest("hex"));
+    this.#done({ digest, size: this.#size, temporary: this.#temporary });
+  }
+}
+
+/** The files of a directory with an OCI image layout. */
+export function directoryMembers(store: ImageStore, directory: string): Members {
+  const source = `"${directory}"`;
+  return {
+    read: async (path) => {
+      const file = await openIfPresent(join(directory, path));
+      if (file === null) return null;
+      try {
+        const { size } = await file.stat();
+        if (size > MAX_DOCUMENT_BYTES) throw tooLong(path, source);
+        return await file.readFile();
+      } finally {
+        await file.close();
+      }
+    },
+    keep: async (path, expected) => {
+      const file = join(directory, path);
+      const size = await sizeIfPresent(file);
+      if (size === null) return null;
+      if (expected !== null && (await store.blobSize(expected)) === size) return { digest: expected, size };
+      return ingestStream(store, createReadStream(file), expected, source);
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+async function openIfPresent(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+async function sizeIfPresent(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function tooLong(path: string, source: string): RuntimeError {
+  return new RuntimeError(
+    "INVALID_DOCUMENT",
+    `Cannot read "${path}" of ${source}: more than ${MAX_DOCUMENT_BYTES} bytes`,
+  );
+}

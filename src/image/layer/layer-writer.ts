@@ -1,0 +1,468 @@
+/**
+ * Writes the entries of a layer archive into a lower directory of overlayfs. Runs in the user namespace whose ids the
+ * layer is for, confined to that directory by chroot(2): a path that leads outside does not exist here, so symlinks may
+ * be followed as the archive means them, and only what is wrong within the layer needs care.
+ *
+ * All calls are synchronous: the work per file is a handful of short system calls, and waiting for each in turn is what
+ * makes unpacking slow.
+ */
+
+import {
+  type Stats,
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { RuntimeError } from "../../errors.ts";
+import { setAttribute } from "../../sys/extended-attributes.ts";
+import { makeFifo, makeWhiteout } from "../../sys/special-files.ts";
+import { attributeFate } from "./attribute-policy.ts";
+import { classifyName, fsPath, splitEntryPath, textOfBytes } from "./entry-path.ts";
+import type { LayerAccount } from "./limits.ts";
+import { type SparseSegment, readLeadingMap } from "./sparse-map.ts";
+import type { EntrySink, TarEntry } from "./tar-reader.ts";
+
+export interface LayerWriterOptions {
+  /** Prefix of every path: "" after chroot(2). */
+  readonly root: string;
+  /** Nothing lies below: whiteouts have nothing to hide. */
+  readonly bottom: boolean;
+  /** `apply` needs a mapping for the ids; `record` leaves every file to the caller and reports the owners. */
+  readonly owners: "apply" | "record";
+  readonly account: LayerAccount;
+}
+
+/** A file that belongs to somebody else than the layer's files can. */
+export interface RecordedOwner {
+  readonly path: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface LayerReport {
+  readonly entries: number;
+  /** Bytes of the files. */
+  readonly bytes: number;
+  /** What was left out, in words; the first hundred. */
+  readonly notes: readonly string[];
+  readonly recordedOwners: readonly RecordedOwner[];
+}
+
+interface DirectoryAttributes {
+  readonly mode: number;
+  readonly mtime: number;
+}
+
+const MAX_NOTES = 100;
+const SPECIAL_BITS = 0o7000;
+const PARENT_MODE = 0o755;
+const OPAQUE_ATTRIBUTE = "user.overlay.opaque";
+const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+export class LayerWriter {
+  readonly #options: LayerWriterOptions;
+  readonly #account: LayerAccount;
+  readonly #notes: string[] = [];
+  /** Directories known to exist, so that each is looked at once. */
+  readonly #known = new Set<string>();
+  /** Modes and times of directories, set at the end: until then entries are being made in them. */
+  readonly #directories = new Map<string, DirectoryAttributes>();
+  readonly #owners = new Map<string, RecordedOwner>();
+
+  constructor(options: LayerWriterOptions) {
+    this.#options = options;
+    this.#account = options.account;
+    this.#known.add(options.root);
+  }
+
+  /** Make an entry; the sink takes a file's contents. */
+  begin(entry: TarEntry): EntrySink | null {
+    this.#account.addEntry();
+    const components = splitEntryPath(entry.name);
+    this.#account.checkDepth(components.length);
+    const base = components.at(-1);
+    if (base === undefined) {
+      if (entry.type !== "directory") throw bad(entry.name, `is the root of the layer and a ${entry.type}`);
+      this.#finishDirectory(entry, this.#options.root);
+      return null;
+    }
+    const name = classifyName(base, entry.name);
+    if (name.kind === "ignored") return null;
+    const parent = this.#makeParents(components.slice(0, -1), entry.name);
+    if (name.kind === "opaque") {
+      this.#makeOpaque(parent);
+      return null;
+    }
+    if (name.kind === "whiteout") {
+      this.#makeWhiteout(`${parent}/${name.target}`);
+      return null;
+    }
+    return this.#make(entry, `${parent}/${base}`);
+  }
+
+  /** Set what waits for the end. */
+  finish(): LayerReport {
+    for (const [path, { mode, mtime }] of this.#directories) {
+      const descriptor = openSync(this.#fsPath(path), OPEN_DIRECTORY);
+      try {
+        fchmodSync(descriptor, mode);
+        futimesSync(descriptor, mtime, mtime);
+      } finally {
+        closeSync(descriptor);
+      }
+    }
+    return {
+      entries: this.#account.entries,
+      bytes: this.#account.bytes,
+      notes: this.#notes,
+      recordedOwners: [...this.#owners.values()],
+    };
+  }
+
+  #make(entry: TarEntry, path: string): EntrySink | null {
+    switch (entry.type) {
+      case "file":
+        return this.#makeFile(entry, path);
+      case "directory":
+        this.#makeDirectory(entry, path);
+        return null;
+      case "symlink":
+        this.#makeSymlink(entry, path);
+        return null;
+      case "link":
+        this.#makeHardLink(entry, path);
+        return null;
+      case "fifo":
+        this.#replacing(path, () => makeFifo(this.#fsPath(path), 0o600));
+        this.#setOwner(entry, path);
+        chmodSync(this.#fsPath(path), entry.mode);
+        this.#setAttributes(entry, path);
+        lutimesSync(this.#fsPath(path), entry.mtime, entry.mtime);
+        return null;
+      case "character-device":
+      case "block-device":
+        if (entry.type === "character-device" && entry.deviceMajor === 0 && entry.deviceMinor === 0) {
+          this.#makeWhiteout(path);
+        } else {
+          this.#note(`device node "${textOfBytes(entry.name)}" left out: a user namespace cannot make one`);
+        }
+        return null;
+    }
+  }
+
+  #makeFile(entry: TarEntry, path: string): EntrySink {
+    const { sparse } = entry;
+    this.#account.addFile(sparse?.size ?? entry.size);
+    // The set-id bits come last: chown(2) and write(2) would take them away again.
+    const mode = entry.mode & ~SPECIAL_BITS;
+    const descriptor = this.#replacing(path, () => openSync(this.#fsPath(path), CREATE_NEW, mode));
+    const contents =
+      sparse === null ? new PlainContents(descriptor) : new SparseContents(descriptor, sparse.size, sparse.segments);
+    return {
+      write: (chunk) => contents.write(chunk),
+      end: () => {
+        try {
+          contents.end();
+          const owned = this.#changesOwner(entry, path);
+          if (owned) this.#checkId(entry, () => fchownSync(descriptor, entry.uid, entry.gid));
+          if (owned || mode !== entry.mode) fchmodSync(descriptor, entry.mode);
+          this.#setAttributes(entry, path);
+          futimesSync(descriptor, entry.mtime, entry.mtime);
+        } finally {
+          closeSync(descriptor);
+        }
+      },
+    };
+  }
+
+  #makeDirectory(entry: TarEntry, path: string): void {
+    try {
+      mkdirSync(this.#fsPath(path), PARENT_MODE);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      const status = lstatSync(this.#fsPath(path));
+      if (!status.isDirectory()) {
+        this.#remove(path, status);
+        mkdirSync(this.#fsPath(path), PARENT_MODE);
+        // A name that was deleted and made anew as a directory starts empty.
+        if (isWhiteout(status)) this.#makeOpaque(path);
+      }
+    }
+    this.#known.add(path);
+    this.#finishDirectory(entry, path);
+  }
+
+  #finishDirectory(entry: TarEntry, path: string): void {
+    this.#setOwner(entry, path);
+    this.#setAttributes(entry, path);
+    this.#directories.set(path, { mode: entry.mode, mtime: entry.mtime });
+  }
+
+  #makeSymlink(entry: TarEntry, path: string): void {
+    const { linkName } = entry;
+    if (linkName === "" || linkName.includes("\0")) throw bad(entry.name, "is a symlink to nothing");
+    this.#replacing(path, () => symlinkSync(fsPath(linkName), this.#fsPath(path)));
+    this.#setOwner(entry, path);
+    this.#setAttributes(entry, path);
+    lutimesSync(this.#fsPath(path), entry.mtime, entry.mtime);
+  }
+
+  #makeHardLink(entry: TarEntry, path: string): void {
+    const components = splitEntryPath(entry.linkName);
+    if (components.length === 0) throw bad(entry.name, "is a hard link to the root");
+    const target = `${this.#options.root}/${components.join("/")}`;
+    if (target === path) throw bad(entry.name, "is a hard link to itself");
+    const status = lstatSync(this.#fsPath(target), { throwIfNoEntry: false });
+    if (status === undefined || isWhiteout(status)) {
+      throw bad(entry.name, `is a hard link to "${textOfBytes(entry.linkName)}", which the layer does not have`);
+    }
+    if (status.isDirectory()) throw bad(entry.name, "is a hard link to a directory");
+    this.#replacing(path, () => linkSync(this.#fsPath(target), this.#fsPath(path)));
+    const owner = this.#owners.get(target);
+    if (owner !== undefined) this.#recordOwner(path, owner.uid, owner.gid);
+  }
+
+  /** Make parents that the archive has not listed, 0755 and root's, as Docker does. */
+  #makeParents(components: readonly string[], name: string): string {
+    let path = this.#options.root;
+    for (const component of components) {
+      path += `/${component}`;
+      if (this.#known.has(path)) continue;
+      const status = lstatSync(this.#fsPath(path), { throwIfNoEntry: false });
+      if (status === undefined) {
+        this.#account.addEntry();
+        mkdirSync(this.#fsPath(path), PARENT_MODE);
+      } else if (isWhiteout(status)) {
+        this.#remove(path, status);
+        mkdirSync(this.#fsPath(path), PARENT_MODE);
+        this.#makeOpaque(path);
+      } else if (!this.#isDirectory(path, status)) {
+        throw bad(name, `lies below "${textOfBytes(path)}", which is no directory`);
+      }
+      this.#known.add(path);
+    }
+    return path;
+  }
+
+  #isDirectory(path: string, status: Stats): boolean {
+    if (!status.isSymbolicLink()) return status.isDirectory();
+    try {
+      return statSync(this.#fsPath(path)).isDirectory();
+    } catch (error) {
+      if (isErrno(error, "ENOENT") || isErrno(error, "ELOOP") || isErrno(error, "ENOTDIR")) return false;
+      throw error;
+    }
+  }
+
+  /** Do `make`; where something of that name exists, once more after removing it. */
+  #replacing<Result>(path: string, make: () => Result): Result {
+    try {
+      return make();
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      this.#remove(path, lstatSync(this.#fsPath(path)));
+      return make();
+    }
+  }
+
+  #remove(path: string, status: Stats): void {
+    this.#owners.delete(path);
+    if (!status.isDirectory()) {
+      unlinkSync(this.#fsPath(path));
+      if (status.isSymbolicLink()) this.#known.clear();
+      this.#known.add(this.#options.root);
+      return;
+    }
+    rmSync(this.#fsPath(path), { recursive: true });
+    this.#known.clear();
+    this.#known.add(this.#options.root);
+    const below = `${path}/`;
+    for (const map of [this.#directories, this.#owners]) {
+      for (const other of map.keys()) if (other === path || other.startsWith(below)) map.delete(other);
+    }
+  }
+
+  /**
+   * A whiteout hides lower layers only; what this layer itself has of that name stays, as a directory without what lies
+   * below it (OCI image specification, layer.md, "Whiteouts").
+   */
+  #makeWhiteout(path: string): void {
+    if (this.#options.bottom) return;
+    const status = lstatSync(this.#fsPath(path), { throwIfNoEntry: false });
+    if (status === undefined) makeWhiteout(this.#fsPath(path));
+    else if (status.isDirectory()) this.#makeOpaque(path);
+  }
+
+  #makeOpaque(path: string): void {
+    if (this.#options.bottom) return;
+    if (setAttribute(this.#fsPath(path), OPAQUE_ATTRIBUTE, Buffer.from("y"))) return;
+    throw new RuntimeError("HOST_UNSUPPORTED", `Cannot set "${OPAQUE_ATTRIBUTE}" on "${textOfBytes(path)}"`, {
+      hint: "The image store must lie on a file system with user extended attributes (tmpfs has them since Linux 6.6).",
+    });
+  }
+
+  #setOwner(entry: TarEntry, path: string): void {
+    if (this.#changesOwner(entry, path)) {
+      this.#checkId(entry, () => lchownSync(this.#fsPath(path), entry.uid, entry.gid));
+    }
+  }
+
+  /** Whether the file has to be given away; notes the owner where it cannot be. */
+  #changesOwner({ uid, gid }: TarEntry, path: string): boolean {
+    if (uid === 0 && gid === 0) return false;
+    if (this.#options.owners === "apply") return true;
+    this.#recordOwner(path, uid, gid);
+    return false;
+  }
+
+  #recordOwner(path: string, uid: number, gid: number): void {
+    const relative = textOfBytes(path.slice(this.#options.root.length));
+    this.#owners.set(path, { path: relative, uid, gid });
+  }
+
+  #checkId({ uid, gid, name }: TarEntry, change: () => void): void {
+    try {
+      change();
+    } catch (cause) {
+      if (!isErrno(cause, "EINVAL")) throw cause;
+      throw new RuntimeError(
+        "ID_NOT_GRANTED",
+        `Cannot give "${textOfBytes(name)}" to ${uid}:${gid}: the ids are not mapped`,
+        {
+          hint: "Grant more subordinate ids in /etc/subuid and /etc/subgid, or use --userns=single.",
+          details: { uid, gid },
+          cause,
+        },
+      );
+    }
+  }
+
+  #setAttributes(entry: TarEntry, path: string): void {
+    for (const [name, value] of entry.attributes) {
+      const fate = attributeFate(name, value);
+      if (fate === "opaque") {
+        if (entry.type === "directory") this.#makeOpaque(path);
+      } else if (fate === "note") {
+        this.#note(`attribute "${name}" of "${textOfBytes(entry.name)}" left out`);
+      } else if (fate === "set" && !setAttribute(this.#fsPath(path), name, Buffer.from(value, "latin1"))) {
+        this.#note(`attribute "${name}" of "${textOfBytes(entry.name)}" left out: the file system has none`);
+      }
+    }
+  }
+
+  #note(text: string): void {
+    if (this.#notes.length < MAX_NOTES) this.#notes.push(text);
+  }
+
+  #fsPath(path: string): string | Buffer {
+    return path === "" ? "/" : fsPath(path);
+  }
+}
+
+class PlainContents {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  write(chunk: Uint8Array): void {
+    writeAll(this.#descriptor, chunk, null);
+  }
+
+  end(): void {}
+}
+
+/** Puts the stored segments where they belong and leaves the rest a hole. */
+class SparseContents {
+  readonly #descriptor: number;
+  readonly #size: number;
+  #segments: readonly SparseSegment[] | null;
+  /** Beginning of the data while its map is incomplete. */
+  #head: Uint8Array = new Uint8Array(0);
+  #index = 0;
+  #filled = 0;
+
+  constructor(descriptor: number, size: number, segments: readonly SparseSegment[] | null) {
+    this.#descriptor = descriptor;
+    this.#size = size;
+    this.#segments = segments;
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#segments !== null) {
+      this.#fill(chunk, this.#segments);
+      return;
+    }
+    this.#head = Buffer.concat([this.#head, chunk]);
+    const map = readLeadingMap(this.#head, this.#size);
+    if (map === null) return;
+    this.#segments = map.segments;
+    this.#fill(this.#head.subarray(map.end), map.segments);
+  }
+
+  #fill(data: Uint8Array, segments: readonly SparseSegment[]): void {
+    let rest = data;
+    while (rest.byteLength > 0) {
+      const segment = segments[this.#index];
+      if (segment === undefined) throw new Error("a sparse file has more data than its map lists");
+      const part = rest.subarray(0, segment.length - this.#filled);
+      writeAll(this.#descriptor, part, segment.offset + this.#filled);
+      this.#filled += part.byteLength;
+      if (this.#filled === segment.length) {
+        this.#index++;
+        this.#filled = 0;
+      }
+      rest = rest.subarray(part.byteLength);
+    }
+  }
+
+  end(): void {
+    if (this.#segments === null || this.#index < this.#segments.length) {
+      throw new Error("a sparse file has less data than its map lists");
+    }
+    ftruncateSync(this.#descriptor, this.#size);
+  }
+}
+
+function writeAll(descriptor: number, chunk: Uint8Array, position: number | null): void {
+  let written = 0;
+  while (written < chunk.byteLength) {
+    written += writeSync(
+      descriptor,
+      chunk,
+      written,
+      chunk.byteLength - written,
+      position === null ? null : position + written,
+    );
+  }
+}
+
+function isWhiteout(status: Stats): boolean {
+  return status.isCharacterDevice() && status.rdev === 0;
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException).code === code;
+}
+
+function bad(name: string, fault: string): RuntimeError {
+  const text = textOfBytes(name);
+  return new RuntimeError("INVALID_LAYER", `Cannot unpack "${text}": it ${fault}`, { details: { name: text, fault } });
+}

@@ -1,0 +1,160 @@
+/**
+ * Writes a tar archive of a container's or an image's files: names in order, hard links kept, deletions as whiteouts,
+ * extended attributes as other engines write them. Runs confined, as root of the namespace that the files belong to.
+ */
+
+import { type Stats, closeSync, constants, fstatSync, openSync, readSync, readlinkSync, writeSync } from "node:fs";
+import { RuntimeError } from "../../errors.ts";
+import { listAttributes, readAttribute } from "../../sys/extended-attributes.ts";
+import type { ArchiveJob } from "../worker/jobs.ts";
+import { attributeFate } from "./attribute-policy.ts";
+import { OPAQUE_NAME, bytesOfText, whiteoutName } from "./entry-path.ts";
+import { type TreeNode, childNodes, findNode, isOpaque, rootNode, whiteoutsIn } from "./merged-tree.ts";
+import { ARCHIVE_END, type EntryHeader, encodeEntry, padding } from "./tar-writer.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
+export function writeTreeArchive(job: ArchiveJob, output: number): void {
+  const layers = job.content === "diff" ? job.layers.slice(0, 1) : job.layers;
+  const path = bytesOfText(job.path);
+  const start = path === "" ? rootNode(layers) : findNode(layers, path);
+  if (start === null) {
+    throw new RuntimeError("IO", `Cannot find "/${job.path}" in the container`, { details: { path: job.path } });
+  }
+  const archive = new TreeArchive(job, output);
+  archive.add(start);
+  archive.end();
+}
+
+class TreeArchive {
+  readonly #job: ArchiveJob;
+  readonly #output: number;
+  readonly #without: ReadonlySet<string>;
+  readonly #owners: ReadonlyMap<string, readonly [uid: number, gid: number]>;
+  /** Length of what is cut off names, so that they begin with the last component of the wanted path. */
+  readonly #cut: number;
+  /** `device:inode` of files with several names to the first of them. */
+  readonly #names = new Map<string, string>();
+  readonly #buffer: Buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+
+  constructor(job: ArchiveJob, output: number) {
+    this.#job = job;
+    this.#output = output;
+    this.#without = new Set(job.without.map(bytesOfText));
+    this.#owners = new Map(job.owners.map(([path, uid, gid]) => [bytesOfText(path).slice(1), [uid, gid]]));
+    this.#cut = bytesOfText(job.path).lastIndexOf("/") + 1;
+  }
+
+  add(node: TreeNode): void {
+    if (this.#without.has(node.path)) return;
+    const name = node.path.slice(this.#cut);
+    const { status } = node;
+    if (status.isDirectory()) {
+      if (name !== "") this.#write(this.#header(node, "directory", name));
+      this.#addDirectory(node, name);
+    } else if (status.isSymbolicLink()) {
+      const linkName = readlinkSync(node.location, { encoding: "latin1" });
+      this.#write({ ...this.#header(node, "symlink", name), linkName });
+    } else if (status.isFile()) {
+      this.#addFile(node, name);
+    } else if (status.isFIFO()) {
+      this.#write(this.#header(node, "fifo", name));
+    }
+    // Sockets have no form in tar, and device nodes are mounts of the runtime.
+  }
+
+  end(): void {
+    this.#writeBytes(ARCHIVE_END);
+  }
+
+  #addDirectory(node: TreeNode, name: string): void {
+    const [layer] = node.layers;
+    if (this.#job.content === "diff" && layer !== undefined) {
+      const marks = whiteoutsIn(layer, node.path)
+        .filter((entry) => !this.#without.has(node.path === "" ? entry : `${node.path}/${entry}`))
+        .map(whiteoutName);
+      if (isOpaque(layer, node.path)) marks.unshift(OPAQUE_NAME);
+      const prefix = name === "" ? "" : `${name}/`;
+      for (const mark of marks) {
+        const empty = { linkName: "", mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, attributes: NO_ATTRIBUTES };
+        this.#write({ type: "file", name: prefix + mark, ...empty });
+      }
+    }
+    for (const child of childNodes(node)) this.add(child);
+  }
+
+  #addFile(node: TreeNode, name: string): void {
+    const { status } = node;
+    const key = `${status.dev}:${status.ino}`;
+    const first = this.#names.get(key);
+    if (first !== undefined) {
+      this.#write({ ...this.#header(node, "link", name), linkName: first, attributes: NO_ATTRIBUTES });
+      return;
+    }
+    if (status.nlink > 1) this.#names.set(key, name);
+    const descriptor = openSync(node.location, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      // A running container may have put something else there meanwhile.
+      if (!fstatSync(descriptor).isFile()) return;
+      this.#write({ ...this.#header(node, "file", name), size: status.size });
+      this.#copy(descriptor, status.size);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** Exactly `size` bytes, as the header has promised: a file that shrinks meanwhile is filled up with zeros. */
+  #copy(descriptor: number, size: number): void {
+    let left = size;
+    while (left > 0) {
+      const wanted = Math.min(left, this.#buffer.length);
+      const count = readSync(descriptor, this.#buffer, 0, wanted, null);
+      const chunk = count === 0 ? this.#buffer.subarray(0, wanted).fill(0) : this.#buffer.subarray(0, count);
+      this.#writeBytes(chunk);
+      left -= chunk.length;
+    }
+    this.#writeBytes(padding(size));
+  }
+
+  #header(node: TreeNode, type: EntryHeader["type"], name: string): EntryHeader {
+    const { status } = node;
+    const [uid, gid] = this.#owners.get(node.path) ?? [status.uid, status.gid];
+    return {
+      type,
+      name,
+      linkName: "",
+      mode: status.mode & 0o7777,
+      uid,
+      gid,
+      size: 0,
+      mtime: mtimeOf(status),
+      attributes: readAttributes(node),
+    };
+  }
+
+  #write(header: EntryHeader): void {
+    this.#writeBytes(encodeEntry(header));
+  }
+
+  #writeBytes(bytes: Uint8Array): void {
+    let written = 0;
+    while (written < bytes.byteLength) written += writeSync(this.#output, bytes, written);
+  }
+}
+
+function mtimeOf(status: Stats): number {
+  return status.mtimeMs / 1000;
+}
+
+function readAttributes(node: TreeNode): ReadonlyMap<string, string> {
+  const names = listAttributes(node.location);
+  if (names.length === 0) return NO_ATTRIBUTES;
+  const attributes = new Map<string, string>();
+  for (const name of names) {
+    const value = readAttribute(node.location, name);
+    const text = value === null ? "" : Buffer.from(value).toString("latin1");
+    if (attributeFate(name, text) === "set") attributes.set(name, text);
+  }
+  return attributes;
+}

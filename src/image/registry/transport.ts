@@ -1,0 +1,247 @@
+/**
+ * HTTP to registries: connections, TLS and proxies, and when a request is worth trying again. The only user of undici,
+ * which Node's own fetch is made of; that one takes neither a proxy nor certificates in Node 20.
+ */
+
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { rootCertificates } from "node:tls";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { RuntimeError } from "../../errors.ts";
+
+export interface TransportOptions {
+  /** Proxy URLs as in HTTP_PROXY and HTTPS_PROXY, and the list NO_PROXY; "" for none. */
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  readonly noProxy: string;
+  /** PEM files with certificates to trust besides Node's own; those that do not exist are passed over. */
+  readonly certificateFiles: readonly string[];
+  /**
+   * Directories that hold a directory for each `host[:port]` with `*.crt` (authorities) and `NAME.cert` with `NAME.key`
+   * (client certificate): containers-certs.d(5).
+   */
+  readonly certificateDirectories: readonly string[];
+  /** Milliseconds without progress after which a connection counts as broken. */
+  readonly idleTimeout: number;
+  /** Tries of one request. */
+  readonly attempts: number;
+  /** Wait before try `attempt` (1, 2 …); `retryAfter`: milliseconds the server asked for, or null. */
+  readonly wait: (attempt: number, retryAfter: number | null) => Promise<void>;
+}
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 30_000;
+
+/** Double the wait with every try, with jitter so that clients of a recovering server do not come back together. */
+export async function backOff(attempt: number, retryAfter: number | null): Promise<void> {
+  const wait = retryAfter ?? FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
+  await delay(Math.min(wait, LONGEST_WAIT_MS));
+}
+
+export const DEFAULT_TRANSPORT: TransportOptions = {
+  httpProxy: "",
+  httpsProxy: "",
+  noProxy: "",
+  certificateFiles: ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"],
+  certificateDirectories: ["/etc/containers/certs.d", "/etc/docker/certs.d"],
+  idleTimeout: 60_000,
+  attempts: 5,
+  wait: backOff,
+};
+
+export type RequestMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface HttpRequest {
+  readonly method: RequestMethod;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Called for each try. */
+  readonly body?: () => string | Uint8Array | Readable;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** The first value of a header, or "". */
+  header(name: string): string;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The whole body, at most `limit` bytes of it. */
+  readBody(limit: number): Promise<Uint8Array>;
+  /** Give the connection back without reading the rest. */
+  drop(): Promise<void>;
+}
+
+/** Connections to one host; `insecure` takes any certificate. */
+export class Transport implements AsyncDisposable {
+  readonly #options: TransportOptions;
+  readonly #dispatcher: Dispatcher;
+
+  private constructor(options: TransportOptions, dispatcher: Dispatcher) {
+    this.#options = options;
+    this.#dispatcher = dispatcher;
+  }
+
+  static async open(options: TransportOptions, host: string, insecure: boolean): Promise<Transport> {
+    const connect = {
+      ...(await tlsOptions(options, host)),
+      rejectUnauthorized: !insecure,
+      timeout: options.idleTimeout,
+    };
+    const common = { connect, headersTimeout: options.idleTimeout, bodyTimeout: options.idleTimeout };
+    const { httpProxy, httpsProxy, noProxy } = options;
+    const dispatcher =
+      httpProxy === "" && httpsProxy === ""
+        ? new Agent(common)
+        : // Empty strings are given on purpose: for absent options undici reads the environment.
+          new EnvHttpProxyAgent({ ...common, requestTls: connect, httpProxy, httpsProxy, noProxy });
+    return new Transport(options, dispatcher);
+  }
+
+  /** Send until an answer comes that another try would not change. Redirects are answers. */
+  async send(message: HttpRequest): Promise<HttpResponse> {
+    for (let attempt = 1; ; attempt++) {
+      const last = attempt >= this.#options.attempts;
+      try {
+        const response = await this.sendOnce(message);
+        if (last || !isTransient(response.status)) return response;
+        await response.drop();
+        await this.#options.wait(attempt, retryAfter(response.header("retry-after")));
+      } catch (cause) {
+        if (last || !isWorthRetrying(cause)) throw transportError(message.url, cause);
+        await this.#options.wait(attempt, null);
+      }
+    }
+  }
+
+  /** Send once; throws what undici throws. */
+  async sendOnce({ method, url, headers, body }: HttpRequest): Promise<HttpResponse> {
+    const response = await request(url, {
+      method,
+      headers: { "user-agent": "pycri", ...headers },
+      dispatcher: this.#dispatcher,
+      ...(body === undefined ? {} : { body: body() }),
+    });
+    return {
+      status: response.statusCode,
+      header: (name) => [response.headers[name]].flat()[0] ?? "",
+      body: response.body,
+      readBody: (limit) => readAll(response.body, limit, url),
+      drop: async () => {
+        await response.body.dump().catch(() => {});
+      },
+    };
+  }
+
+  /** Wait as before another try of a request that broke in the middle of its body. */
+  async waitBeforeRetry(attempt: number): Promise<void> {
+    await this.#options.wait(attempt, null);
+  }
+
+  get attempts(): number {
+    return this.#options.attempts;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>, limit: number, url: URL): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > limit) {
+      throw new RuntimeError("REGISTRY_FAILED", `The answer of "${url.host}" is longer than ${limit} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function isTransient(status: number): boolean {
+  return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
+}
+
+/** Certificates do not get better, nor does a name that does not exist. */
+const LASTING = /^(ENOTFOUND|EPROTO|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID)/;
+
+function isWorthRetrying(error: unknown): boolean {
+  if (error instanceof RuntimeError) return false;
+  return !LASTING.test(errorCode(error));
+}
+
+/** The code of an error or, where a proxy or a happy-eyeballs attempt wraps it, of its cause. */
+export function errorCode(error: unknown): string {
+  const { code, cause } = error as { readonly code?: string; readonly cause?: unknown };
+  return code ?? (cause === undefined ? "" : errorCode(cause));
+}
+
+export function isCertificateError(error: unknown): boolean {
+  return /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/.test(errorCode(error));
+}
+
+export function transportError(url: URL, cause: unknown): Error {
+  if (cause instanceof RuntimeError) return cause;
+  const code = errorCode(cause);
+  const reason = code === "" ? (cause as Error).message : code;
+  return new RuntimeError("REGISTRY_FAILED", `Cannot reach "${url.origin}": ${reason}`, {
+    ...(isCertificateError(cause)
+      ? { hint: `Put its authority into /etc/containers/certs.d/${url.host}/ca.crt, or mark the registry insecure.` }
+      : {}),
+    details: { url: url.origin, code },
+    cause,
+  });
+}
+
+function retryAfter(header: string): number | null {
+  if (header === "") return null;
+  const seconds = Number(header);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(wait) ? Math.max(wait, 0) : null;
+}
+
+interface TlsOptions {
+  readonly ca: string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+async function tlsOptions(options: TransportOptions, host: string): Promise<TlsOptions> {
+  const authorities: string[] = [...rootCertificates];
+  for (const file of options.certificateFiles) authorities.push(...(await readIfPresent(file)));
+  let client: { readonly cert: string; readonly key: string } | undefined;
+  for (const directory of options.certificateDirectories) {
+    const own = join(directory, host);
+    for (const name of await listIfPresent(own)) {
+      if (name.endsWith(".crt")) authorities.push(...(await readIfPresent(join(own, name))));
+      if (!name.endsWith(".cert")) continue;
+      const [cert] = await readIfPresent(join(own, name));
+      const [key] = await readIfPresent(join(own, name.replace(/\.cert$/, ".key")));
+      if (cert !== undefined && key !== undefined) client ??= { cert, key };
+    }
+  }
+  return { ca: authorities, ...client };
+}
+
+async function readIfPresent(file: string): Promise<readonly string[]> {
+  try {
+    return [await readFile(file, "utf8")];
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    // An authority that cannot be read cannot vouch; the handshake tells.
+    if (code === "ENOENT" || code === "EACCES") return [];
+    throw error;
+  }
+}
+
+async function listIfPresent(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).toSorted();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EACCES") return [];
+    throw error;
+  }
+}

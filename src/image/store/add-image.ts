@@ -1,0 +1,133 @@
+/**
+ * The one way an image gets into the store, wherever it comes from: fetch what is missing, unpack the layers, and only
+ * then write the record that makes it an image. Before that, everything is garbage that a crash may leave.
+ */
+
+import { RuntimeError } from "../../errors.ts";
+import type { Descriptor, Digest } from "../../oci/descriptor.ts";
+import { type ImageConfig, parseImageConfig } from "../../oci/image-config.ts";
+import type { ImageManifest } from "../../oci/manifest.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import type { Reference } from "../../oci/reference.ts";
+import type { LayerLimits } from "../layer/limits.ts";
+import type { WorkerNamespace } from "../worker/run-worker.ts";
+import { type ImageRecord, updateImageRecords, withImage } from "./image-records.ts";
+import type { ImageStore } from "./image-store.ts";
+import { chainIds, ensureLayer } from "./layer-store.ts";
+
+export interface ImageParts {
+  readonly manifestDigest: Digest;
+  readonly manifestBytes: Uint8Array;
+  readonly manifest: ImageManifest;
+  readonly configBytes: Uint8Array;
+  /** Names for messages. */
+  readonly source: string;
+}
+
+/** What became of a layer, for progress. */
+export type LayerEvent =
+  | { readonly kind: "present"; readonly digest: Digest }
+  | { readonly kind: "fetching"; readonly digest: Digest; readonly bytes: number; readonly total: number }
+  | { readonly kind: "unpacking"; readonly digest: Digest }
+  | { readonly kind: "done"; readonly digest: Digest; readonly notes: readonly string[] };
+
+export interface AddImageOptions {
+  readonly store: ImageStore;
+  readonly namespace: WorkerNamespace;
+  readonly limits: LayerLimits;
+  /** Layers handled at once. */
+  readonly parallel: number;
+  readonly onLayer: (event: LayerEvent) => void;
+  /** Put a layer's blob into the store. */
+  readonly fetchLayer: (layer: Descriptor) => Promise<void>;
+  /** The names to give: tags, or none. */
+  readonly names: readonly Reference[];
+  readonly repoDigests: readonly string[];
+}
+
+/** Parse the configuration and check that it fits the manifest. */
+export function parseImageParts({ manifest, configBytes, source }: ImageParts): ImageConfig {
+  const config = parseImageConfig(configBytes, source);
+  if (config.diffIds.length !== manifest.layers.length) {
+    const counts = `${manifest.layers.length} layers and ${config.diffIds.length} diff_ids`;
+    throw new RuntimeError("INVALID_DOCUMENT", `Cannot use "${source}": it has ${counts}`, {
+      details: { issues: [{ pointer: "/rootfs/diff_ids", message: `has ${config.diffIds.length} items` }] },
+    });
+  }
+  return config;
+}
+
+/** The caller holds the store against collection. */
+export async function addImage(parts: ImageParts, options: AddImageOptions): Promise<ImageRecord> {
+  const { store } = options;
+  const { manifest } = parts;
+  const config = parseImageParts(parts);
+  const chain = chainIds(config.diffIds);
+  const sizes: number[] = [];
+  await forEachParallel([...manifest.layers.entries()], options.parallel, async ([index, layer]) => {
+    const diffId = config.diffIds[index];
+    const chainId = chain[index];
+    if (diffId === undefined || chainId === undefined) throw new Error("layers and diff ids are as many");
+    sizes[index] = await addLayer(options, layer, {
+      diffId,
+      chainId,
+      parent: chain[index - 1] ?? null,
+    });
+  });
+
+  await store.writeDocument(manifest.config.digest, parts.configBytes);
+  await store.writeDocument(parts.manifestDigest, parts.manifestBytes);
+  const record: ImageRecord = {
+    id: manifest.config.digest,
+    manifest: parts.manifestDigest,
+    created: config.created,
+    platform: formatPlatform(config.platform),
+    size: sizes.reduce((sum, size) => sum + size, 0),
+    repoDigests: options.repoDigests,
+  };
+  return updateImageRecords(store, (records) => {
+    let changed = withImage(records, record, null);
+    for (const name of options.names) changed = withImage(changed, record, name);
+    return { records: changed, result: record };
+  });
+}
+
+async function addLayer(
+  options: AddImageOptions,
+  layer: Descriptor,
+  place: { readonly diffId: Digest; readonly chainId: Digest; readonly parent: Digest | null },
+): Promise<number> {
+  const { store, namespace, limits, onLayer } = options;
+  const { digest } = layer;
+  if ((await store.blobSize(digest)) === null) await options.fetchLayer(layer);
+  else onLayer({ kind: "present", digest });
+  onLayer({ kind: "unpacking", digest });
+  const record = await ensureLayer(store, namespace, { ...place, blob: digest, limits });
+  onLayer({ kind: "done", digest, notes: record.notes });
+  return record.bytes;
+}
+
+/** Run `work` for all items, at most `limit` at once. After a failure nothing new starts; the first failure is thrown. */
+export async function forEachParallel<Item>(
+  items: readonly Item[],
+  limit: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (!failed) {
+      const item = queue.shift();
+      if (item === undefined) return;
+      try {
+        await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
+  const failure = results.find((result) => result.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
+}

@@ -1,0 +1,108 @@
+/**
+ * Removes what nothing refers to: blobs and layers of no image, and what interrupted processes have left. The only code
+ * that deletes content; it runs while nobody adds any (`holdForCollection`).
+ */
+
+import { readdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
+import { parseImageConfig } from "../../oci/image-config.ts";
+import { manifestBlobs, parseManifest } from "../../oci/manifest.ts";
+import { type WorkerNamespace, runRemove } from "../worker/run-worker.ts";
+import { type ImageRecord, readImageRecords } from "./image-records.ts";
+import type { ImageStore } from "./image-store.ts";
+import {
+  type StoredLayer,
+  chainIds,
+  isLayerHeld,
+  layerName,
+  listLayers,
+  readNamedLayer,
+  removeLayers,
+} from "./layer-store.ts";
+
+export interface Collected {
+  readonly blobs: number;
+  readonly layers: number;
+  /** Bytes that became free: files of blobs and of layers. */
+  readonly bytes: number;
+}
+
+/** What an image keeps alive. */
+interface Reachable {
+  readonly blobs: ReadonlySet<string>;
+  readonly chains: ReadonlySet<string>;
+}
+
+/** Layers that running containers hold stay, with those below them. */
+export async function collectGarbage(store: ImageStore, namespace: WorkerNamespace): Promise<Collected> {
+  const { images } = await readImageRecords(store);
+  const { blobs, chains } = await findReachable(store, images);
+  let bytes = 0;
+
+  const layers = (await listLayers(store)).filter(({ chainHex }) => !chains.has(chainHex));
+  const held = await findHeld(store, layers);
+  const unusedLayers = layers.map(({ name }) => name).filter((name) => !held.has(name));
+  for (const name of unusedLayers) bytes += (await readNamedLayer(store, name)).bytes;
+  await removeLayers(store, namespace, unusedLayers);
+
+  let removedBlobs = 0;
+  for (const { path, digest } of await listBlobs(store)) {
+    if (blobs.has(digest)) continue;
+    bytes += (await stat(path)).size;
+    await unlink(path);
+    removedBlobs++;
+  }
+  await removeLeftovers(store, namespace);
+  return { blobs: removedBlobs, layers: unusedLayers.length, bytes };
+}
+
+async function findHeld(store: ImageStore, layers: readonly StoredLayer[]): Promise<ReadonlySet<string>> {
+  const held = new Set<string>();
+  for (const { name, idsKey } of layers) {
+    if (!isLayerHeld(store, name)) continue;
+    for (let current: string | null = name; current !== null && !held.has(current);) {
+      held.add(current);
+      const parent: Digest | null = (await readNamedLayer(store, current)).parent;
+      current = parent === null ? null : layerName(parent, idsKey);
+    }
+  }
+  return held;
+}
+
+/** Delete what processes that were interrupted have left: nobody adds content now, so all of it is theirs. */
+async function removeLeftovers(store: ImageStore, namespace: WorkerNamespace): Promise<void> {
+  for (const name of await readdir(store.path("ingest"))) await unlink(store.path("ingest", name));
+  await runRemove(
+    namespace,
+    (await readdir(store.path("staging"))).map((name) => store.path("staging", name)),
+  );
+}
+
+async function findReachable(store: ImageStore, images: readonly ImageRecord[]): Promise<Reachable> {
+  const blobs = new Set<string>();
+  const chains = new Set<string>();
+  for (const image of images) {
+    blobs.add(image.manifest);
+    for (const text of image.repoDigests) blobs.add(text.slice(text.indexOf("@") + 1));
+    const manifest = parseManifest(await store.readDocument(image.manifest), "", image.id);
+    if (manifest.kind === "manifest") for (const digest of manifestBlobs(manifest)) blobs.add(digest);
+    const { diffIds } = parseImageConfig(await store.readDocument(image.id), image.id);
+    for (const chainId of chainIds(diffIds)) chains.add(digestHex(chainId));
+  }
+  return { blobs, chains };
+}
+
+/** Every blob there is. */
+export async function listBlobs(
+  store: ImageStore,
+): Promise<readonly { readonly path: string; readonly digest: Digest }[]> {
+  const blobs: { readonly path: string; readonly digest: Digest }[] = [];
+  for (const algorithm of ["sha256", "sha512"] as const) {
+    const directory = store.path("blobs", algorithm);
+    for (const hex of await readdir(directory)) {
+      blobs.push({ path: join(directory, hex), digest: makeDigest(algorithm, hex) });
+    }
+  }
+  return blobs;
+}

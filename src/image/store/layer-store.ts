@@ -1,0 +1,227 @@
+/**
+ * Unpacked layers: made once for all images that share them, under the id of the chain of layers that ends with them
+ * (OCI image specification, config.md, "Layer ChainID").
+ */
+
+import { createHash } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, open, readFile, readdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { RuntimeError } from "../../errors.ts";
+import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
+import { JsonReader } from "../../oci/json-reader.ts";
+import { flushFileSystem } from "../../sys/flush.ts";
+import { tryLockFile } from "../../sys/whole-file-lock.ts";
+import type { RecordedOwner } from "../layer/layer-writer.ts";
+import type { LayerLimits } from "../layer/limits.ts";
+import { type WorkerNamespace, runRemove, runUnpack } from "../worker/run-worker.ts";
+import { syncDirectory, writeFileAtomically } from "./atomic-file.ts";
+import type { ImageStore } from "./image-store.ts";
+
+/** What `layer.json` holds. */
+export interface LayerRecord {
+  readonly diffId: Digest;
+  /** Chain id of the layer below; null for the lowest. */
+  readonly parent: Digest | null;
+  readonly entries: number;
+  /** Bytes of its files. */
+  readonly bytes: number;
+  readonly notes: readonly string[];
+  readonly recordedOwners: readonly RecordedOwner[];
+}
+
+export interface LayerRequest {
+  /** The compressed or plain archive in the store. */
+  readonly blob: Digest;
+  readonly diffId: Digest;
+  readonly chainId: Digest;
+  /** Chain id of the layer below; null for the lowest. */
+  readonly parent: Digest | null;
+  readonly limits: LayerLimits;
+}
+
+const RECORD = "layer.json";
+const MAX_RECORDED_OWNERS = 10_000_000;
+
+/** The chain id of each layer of an image, bottom first. */
+export function chainIds(diffIds: readonly Digest[]): readonly Digest[] {
+  const chain: Digest[] = [];
+  for (const diffId of diffIds) {
+    const parent = chain.at(-1);
+    chain.push(
+      parent === undefined
+        ? diffId
+        : makeDigest("sha256", createHash("sha256").update(`${parent} ${diffId}`).digest("hex")),
+    );
+  }
+  return chain;
+}
+
+export function layerName(chainId: Digest, idsKey: string): string {
+  return `${digestHex(chainId)}-${idsKey}`;
+}
+
+/** The directory that overlayfs takes as a lower one. */
+export function layerDiff(store: ImageStore, chainId: Digest, idsKey: string): string {
+  return store.path("layers", layerName(chainId, idsKey), "diff");
+}
+
+/** What is known about an unpacked layer, or null when it is not there. */
+export async function readLayerRecord(store: ImageStore, chainId: Digest, idsKey: string): Promise<LayerRecord | null> {
+  const text = await store.readText(join("layers", layerName(chainId, idsKey), RECORD));
+  return text === null ? null : parseLayerRecord(JSON.parse(text));
+}
+
+function parseLayerRecord(value: unknown): LayerRecord {
+  const reader = new JsonReader(RECORD, value);
+  const range = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+  return {
+    diffId: reader.string("diffId") as Digest,
+    parent: (reader.optionalString("parent") ?? null) as Digest | null,
+    entries: reader.integer("entries", range),
+    bytes: reader.integer("bytes", range),
+    notes: reader.strings("notes"),
+    recordedOwners: reader.objects("recordedOwners", MAX_RECORDED_OWNERS).map((owner) => ({
+      path: owner.string("path"),
+      uid: owner.integer("uid", range),
+      gid: owner.integer("gid", range),
+    })),
+  };
+}
+
+/** Make sure that a layer is unpacked. Whoever comes second waits for the first and finds the work done. */
+export async function ensureLayer(
+  store: ImageStore,
+  namespace: WorkerNamespace,
+  request: LayerRequest,
+): Promise<LayerRecord> {
+  const known = await readLayerRecord(store, request.chainId, namespace.idsKey);
+  if (known !== null) return known;
+  await using _lock = await store.lockWork("layer", digestHex(request.chainId));
+  return (await readLayerRecord(store, request.chainId, namespace.idsKey)) ?? (await unpack(store, namespace, request));
+}
+
+async function unpack(store: ImageStore, namespace: WorkerNamespace, request: LayerRequest): Promise<LayerRecord> {
+  const name = layerName(request.chainId, namespace.idsKey);
+  // Named after the layer, under its lock: what an interrupted attempt left is found and removed.
+  const staging = store.path("staging", name);
+  await runRemove(namespace, await existing(staging));
+  // Open to all: the store's root keeps strangers out, and containers may be strangers to the caller's own ids.
+  await mkdir(staging, { mode: 0o755 });
+  const directory = join(staging, "diff");
+  await mkdir(directory, { mode: 0o755 });
+  try {
+    const { diffId, entries, bytes, notes, recordedOwners } = await unpackBlob(store, namespace, request, directory);
+    const record: LayerRecord = { diffId, parent: request.parent, entries, bytes, notes, recordedOwners };
+    await writeFileAtomically(join(staging, RECORD), JSON.stringify(record), 0o600);
+    // Before the rename: a layer that has its name after a power failure has its files, too.
+    flushFileSystem(staging);
+    await rename(staging, store.path("layers", name));
+    await syncDirectory(store.path("layers"));
+    return record;
+  } catch (error) {
+    await runRemove(namespace, [staging]);
+    throw error;
+  }
+}
+
+async function unpackBlob(
+  store: ImageStore,
+  namespace: WorkerNamespace,
+  { blob, diffId, parent, limits }: LayerRequest,
+  directory: string,
+): ReturnType<typeof runUnpack> {
+  const file = await open(store.blobPath(blob), "r").catch((cause: unknown) => {
+    throw new RuntimeError("IO", `Cannot open the layer "${blob}"`, {
+      hint: "The image store is damaged: run pycri system check --repair, then pull the image again.",
+      cause,
+    });
+  });
+  try {
+    const { owners, zstdProgram } = namespace;
+    const bottom = parent === null;
+    return await runUnpack(
+      namespace,
+      { op: "unpack", directory, bottom, owners, limits, diffId, zstdProgram },
+      file.fd,
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function existing(path: string): Promise<readonly string[]> {
+  try {
+    await stat(path);
+    return [path];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/**
+ * Hold a layer, and with it those below, against collection, as long as the descriptor is open in any process.
+ * @returns null when the layer is not there.
+ */
+export function holdLayer(store: ImageStore, name: string): number | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(store.path("layers", name, RECORD), "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  if (tryLockFile(descriptor, "shared")) return descriptor;
+  // It is being removed.
+  closeSync(descriptor);
+  return null;
+}
+
+/** Whether somebody holds the layer itself. */
+export function isLayerHeld(store: ImageStore, name: string): boolean {
+  const descriptor = openSync(store.path("layers", name, RECORD), "r");
+  try {
+    return !tryLockFile(descriptor, "exclusive");
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export interface StoredLayer {
+  /** Of its directory. */
+  readonly name: string;
+  readonly chainHex: string;
+  readonly idsKey: string;
+}
+
+/** Every layer there is. */
+export async function listLayers(store: ImageStore): Promise<readonly StoredLayer[]> {
+  return (await readdir(store.path("layers"))).map((name) => {
+    const dash = name.indexOf("-");
+    return { name, chainHex: name.slice(0, dash), idsKey: name.slice(dash + 1) };
+  });
+}
+
+/**
+ * Take layers away: first their names, which is atomic, then their files, in a namespace that owns them. A crash in
+ * between leaves files in `staging`.
+ */
+export async function removeLayers(
+  store: ImageStore,
+  namespace: WorkerNamespace,
+  names: readonly string[],
+): Promise<void> {
+  const trash: string[] = [];
+  for (const name of names) {
+    const path = store.temporaryPath("staging");
+    await rename(store.path("layers", name), path);
+    trash.push(path);
+  }
+  await runRemove(namespace, trash);
+}
+
+/** The record of a layer by its directory's name. */
+export async function readNamedLayer(store: ImageStore, name: string): Promise<LayerRecord> {
+  return parseLayerRecord(JSON.parse(await readFile(store.path("layers", name, RECORD), "utf8")));
+}
