@@ -11,25 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../plan.h"
-
-struct field {
-	const char *name;
-	int type;
-	size_t offset;
-};
-
-#define FIELD(operation, field, type, name) { name, type, offsetof(struct op_##operation, field) },
-static const struct field fields[] = { OPERATION_FIELDS(FIELD) };
-
-struct row {
-	uint32_t code;
-	unsigned int fields;
-	const char *name;
-};
-
-#define ROW(code, section, count, name) { code, count, name },
-static const struct row rows[] = { OPERATIONS(ROW) };
+#include "visit_fields.h"
 
 static void print_hex(const void *data, size_t length)
 {
@@ -84,22 +66,26 @@ static void print_value(int type, const void *value)
 	}
 }
 
+static void print_field(const struct field_description *field, const void *value, void *context)
+{
+	(void)context;
+	printf(" %s=", field->name);
+	print_value(field->type, value);
+}
+
+/* The name follows from the code alone, so that it is looked up without printing. */
+static void print_nothing(const struct field_description *field, const void *value, void *context)
+{
+	(void)field;
+	(void)value;
+	(void)context;
+}
+
 static void print_operation(int section, const struct operation *operation)
 {
-	size_t first = 0;
-
-	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-		if (rows[row].code == operation->code) {
-			printf("%d %s", section, rows[row].name);
-			for (unsigned int index = 0; index < rows[row].fields; index++) {
-				const struct field *field = &fields[first + index];
-				printf(" %s=", field->name);
-				print_value(field->type, (const char *)&operation->clone + field->offset);
-			}
-			printf("\n");
-		}
-		first += rows[row].fields;
-	}
+	printf("%d %s", section, visit_fields(operation, print_nothing, NULL));
+	visit_fields(operation, print_field, NULL);
+	printf("\n");
 }
 
 int main(int argc, char **argv)
