@@ -15,10 +15,10 @@ import {
 } from "./registry/registries-config.ts";
 import { type FetchedManifest, RegistryClient } from "./registry/registry-client.ts";
 import type { TransportOptions } from "./registry/transport.ts";
-import { type LayerEvent, addImage } from "./store/add-image.ts";
-import { BlobIngest } from "./store/blob-ingest.ts";
-import { type ImageRecord, findImage, readImageRecords } from "./store/image-records.ts";
-import type { ImageStore } from "./store/image-store.ts";
+import { type LayerEvent, addImage } from "./storage/add-image.ts";
+import { BlobIngest } from "./storage/blob-ingest.ts";
+import { type ImageRecord, findImage, readImageRecords } from "./storage/image-records.ts";
+import type { ImageStore } from "./storage/image-store.ts";
 import type { WorkerNamespace } from "./worker/run-worker.ts";
 
 /** When to ask the registry: always; only for an image that is not stored; never; when its copy is another one. */
@@ -133,7 +133,7 @@ async function pullFrom(
   }
 
   const { store } = options;
-  await using _held = await store.holdAgainstCollection();
+  await using held = await store.holdAgainstCollection();
   const configBytes =
     (await store.blobSize(manifest.config.digest)) === null
       ? await fetchConfig(client, store, manifest)
@@ -152,7 +152,7 @@ async function pullFrom(
       names: reference.tag === null ? [] : [reference],
       repoDigests: [...new Set([repoDigest(reference, top.digest), repoDigest(reference, fetched.digest)])],
       fetchLayer: async (layer) => {
-        await using _lock = await store.lockWork("blob", digestHex(layer.digest));
+        await using lock = await store.lockWork("blob", digestHex(layer.digest));
         if ((await store.blobSize(layer.digest)) !== null) return;
         const ingest = await BlobIngest.open(store, layer);
         const report = (): void => {
@@ -191,7 +191,7 @@ function repoDigest(reference: Reference, digest: Digest): string {
 
 async function fetchConfig(client: RegistryClient, store: ImageStore, manifest: ImageManifest): Promise<Uint8Array> {
   const { config } = manifest;
-  await using _lock = await store.lockWork("blob", digestHex(config.digest));
+  await using lock = await store.lockWork("blob", digestHex(config.digest));
   if ((await store.blobSize(config.digest)) !== null) return await store.readDocument(config.digest);
   const ingest = await BlobIngest.open(store, config);
   try {

@@ -6,9 +6,9 @@ import { parseManifest } from "../oci/manifest.ts";
 import { type Reference, formatReference, repositoryName, withDefaultTag } from "../oci/reference.ts";
 import { type RegistryAccess, openClient } from "./pull-image.ts";
 import { pushEndpoint } from "./registry/registries-config.ts";
-import { forEachParallel } from "./store/add-image.ts";
-import { type ImageRecord, updateImageRecords, withImage } from "./store/image-records.ts";
-import type { ImageStore } from "./store/image-store.ts";
+import { forEachParallel } from "./storage/add-image.ts";
+import { type ImageRecord, updateImageRecords, withImage } from "./storage/image-records.ts";
+import type { ImageStore } from "./storage/image-store.ts";
 
 export interface PushOptions {
   readonly store: ImageStore;
@@ -29,7 +29,7 @@ export async function pushImage(
   const manifest = parseManifest(bytes, "", formatReference(reference));
   if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
   await using client = await openClient(pushEndpoint(reference, access.registries), access, "pull,push");
-  await using _held = await store.holdAgainstCollection();
+  await using held = await store.holdAgainstCollection();
 
   const push = async (blob: Descriptor): Promise<void> => {
     if (await client.hasBlob(blob.digest)) {

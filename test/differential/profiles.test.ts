@@ -6,12 +6,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { formatAction } from "../../src/profile/action-text.ts";
-import {
-  type Architecture,
-  type ArchitectureName,
-  architectures,
-  X32_SYSCALL_BIT,
-} from "../../src/profile/architectures.ts";
+import { type ArchitectureName, architectures } from "../../src/profile/architectures.ts";
 import { builtinProfile, builtinProfileNames } from "../../src/profile/builtin-profiles.ts";
 import { parseProfileText } from "../../src/profile/parse-profile.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -19,13 +14,7 @@ import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../..
 import { compileFilter } from "../../src/seccomp/compile.ts";
 import { evaluate } from "../../src/seccomp/evaluate.ts";
 import { prepareProgram, simulate } from "../../src/seccomp/simulate.ts";
-import {
-  compileWithLibseccomp,
-  differentialTest,
-  isBigEndian,
-  knowsArchitecture,
-  namesOfNumbers,
-} from "./libseccomp.ts";
+import { compileWithLibseccomp, differentialTest, isBigEndian, knowsArchitecture } from "./libseccomp.ts";
 import { describeCall, isDocumented } from "./differences.ts";
 import { callsOf } from "./vectors.ts";
 

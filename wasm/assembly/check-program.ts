@@ -45,7 +45,8 @@ export function operandAt(program: usize, pc: u32): u32 {
 export function checkProgram(program: usize, size: u32): i32 {
   flawInstruction = 0;
   const length = size >> 3;
-  if (!listFits(program, size, 1, 1) || (size & 7) != 0 || length == 0 || length > <u32>INSTRUCTION_LIMIT) return LENGTH;
+  if (!listFits(program, size, 1, 1) || (size & 7) != 0 || length == 0 || length > <u32>INSTRUCTION_LIMIT)
+    return LENGTH;
   for (let pc: u32 = 0; pc < length; pc++) {
     flawInstruction = pc;
     const flaw = checkInstruction(program, pc, length - pc - 1);
@@ -126,9 +127,9 @@ function checkMemory(program: usize, length: u32): i32 {
     valid &= written[pc];
     const code = codeAt(program, pc);
     const k = operandAt(program, pc);
-    if (code == 0x02 || code == 0x03) valid |= <u16>1 << <u16>k;
+    if (code == 0x02 || code == 0x03) valid |= (<u16>1) << (<u16>k);
     else if (code == 0x60 || code == 0x61) {
-      if ((valid & (<u16>1 << <u16>k)) == 0) return MEMORY_UNINITIALISED;
+      if ((valid & ((<u16>1) << (<u16>k))) == 0) return MEMORY_UNINITIALISED;
     } else if (code == 0x05) {
       written[pc + 1 + k] &= valid;
       valid = 0xffff;

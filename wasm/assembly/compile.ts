@@ -68,7 +68,9 @@ export class Compilation {
   build(architectures: usize, count: u32, unknown: u32): i32 {
     const graph = this.graph;
     for (let i: u32 = 0; i < count; i++) {
-      this.segments.push(this.segmentsOf(changetype<ArchitectureRules>(architectures + i * offsetof<ArchitectureRules>())));
+      this.segments.push(
+        this.segmentsOf(changetype<ArchitectureRules>(architectures + i * offsetof<ArchitectureRules>())),
+      );
     }
     let node = graph.returns(unknown);
     for (let i = <i32>count - 1; i >= 0; i--) {

@@ -86,12 +86,16 @@ export class Diagram {
     let hash = <u32>condition * 0x9e3779b1;
     hash = (hash ^ (hash >> 15) ^ <u32>holds) * 0x85ebca6b;
     hash = (hash ^ (hash >> 13) ^ <u32>fails) * 0xc2b2ae35;
-    const slot = <i32>((hash ^ (hash >> 16)) & (CACHE_SIZE - 1)) << 2;
+    const slot = (<i32>((hash ^ (hash >> 16)) & (CACHE_SIZE - 1))) << 2;
     const cache = this.cache;
     if (cache[slot] == condition && cache[slot + 1] == holds && cache[slot + 2] == fails) return cache[slot + 3];
     const variable = this.variable;
     const top = min<u16>(variable[condition], min<u16>(variable[holds], variable[fails]));
-    const low = this.choose(this.side(condition, top, false), this.side(holds, top, false), this.side(fails, top, false));
+    const low = this.choose(
+      this.side(condition, top, false),
+      this.side(holds, top, false),
+      this.side(fails, top, false),
+    );
     const high = this.choose(this.side(condition, top, true), this.side(holds, top, true), this.side(fails, top, true));
     const result = this.bit(top, low, high);
     cache[slot] = condition;

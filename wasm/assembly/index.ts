@@ -12,7 +12,15 @@ import { disassembleAll } from "./disassemble";
 import { INSTRUCTION_LIMIT, Layout } from "./layout";
 import { Measure } from "./measure";
 import { listFits, reallocate, release } from "./memory";
-import { actualAction, expectedAction, PROVEN, prove as proveProgram, REFUTED, undecidedInstruction, witness } from "./prove";
+import {
+  actualAction,
+  expectedAction,
+  PROVEN,
+  prove as proveProgram,
+  REFUTED,
+  undecidedInstruction,
+  witness,
+} from "./prove";
 import { ArchitectureRules, CallTable, CallWeight } from "./records";
 import { choose } from "./rewrites";
 import { executed, run } from "./simulate";
@@ -227,7 +235,7 @@ function writeCounterExample(at: usize, architectures: usize, architectureCount:
   }
   store<u32>(at, witness[0]);
   store<u32>(at, witness[1], 4);
-  for (let word = 2; word < 16; word++) store<u32>(at + (<usize>word << 2), witness[word ^ swap]);
+  for (let word = 2; word < 16; word++) store<u32>(at + ((<usize>word) << 2), witness[word ^ swap]);
   store<u32>(at, expectedAction, 64);
   store<u32>(at, actualAction, 68);
 }

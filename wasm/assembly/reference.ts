@@ -4,19 +4,7 @@
  */
 
 import { ARCHITECTURE_WORD, Diagram, NUMBER_WORD, TRUE, variableOf } from "./diagram";
-import {
-  ArchitectureRules,
-  CallRule,
-  Clause,
-  Comparison,
-  EQ,
-  GE,
-  GT,
-  LE,
-  LT,
-  NE,
-  NumberRange,
-} from "./records";
+import { ArchitectureRules, CallRule, Clause, Comparison, EQ, GE, GT, LE, LT, NE, NumberRange } from "./records";
 
 const ALL: u32 = 0xffffffff;
 
@@ -89,7 +77,7 @@ export class Reference {
   }
 
   private ofComparison(comparison: Comparison, wide: bool, bigEndian: bool): i32 {
-    const first = FIRST_ARGUMENT_WORD + (<i32>comparison.index << 1);
+    const first = FIRST_ARGUMENT_WORD + ((<i32>comparison.index) << 1);
     const low = bigEndian ? first + 1 : first;
     const high = wide ? low ^ 1 : -1;
     const value = comparison.value;

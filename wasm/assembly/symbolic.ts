@@ -259,7 +259,8 @@ export class SymbolicExecution {
     const from = changetype<usize>(this.scratch);
     for (let value = 0; value < this.valueCount; value++) {
       if (this.kind[value] != VECTOR) continue;
-      if (memory.compare(changetype<usize>(this.bits) + this.operand[value] * sizeof<i32>(), from, bytes) == 0) return value;
+      if (memory.compare(changetype<usize>(this.bits) + this.operand[value] * sizeof<i32>(), from, bytes) == 0)
+        return value;
     }
     if (this.bits.length == 0) this.bits = new StaticArray<i32>(LIMIT * WORD_BITS);
     const start = this.valueCount * WORD_BITS;
@@ -303,7 +304,7 @@ export class SymbolicExecution {
       case 0x64:
         return known ? this.shifted(a, <i32>(k & 31)) : UNKNOWN;
       case 0x74:
-        return known ? this.shifted(a, -<i32>(k & 31)) : UNKNOWN;
+        return known ? this.shifted(a, -(<i32>(k & 31))) : UNKNOWN;
       default:
         return UNKNOWN;
     }

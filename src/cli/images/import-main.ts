@@ -2,7 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { importImage } from "../../engine/images/import-image.ts";
-import { parseImageName } from "../../image/store/image-records.ts";
+import { parseImageName } from "../../image/storage/image-records.ts";
 import { EMPTY_DEFAULTS } from "../../oci/image-config.ts";
 import { writeOutput } from "../output.ts";
 import type { Invocation } from "../command.ts";

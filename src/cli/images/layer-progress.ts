@@ -3,7 +3,7 @@
  * finished otherwise.
  */
 
-import type { LayerEvent } from "../../image/store/add-image.ts";
+import type { LayerEvent } from "../../image/storage/add-image.ts";
 import { digestHex } from "../../oci/descriptor.ts";
 import { writeMessage } from "../output.ts";
 import { formatBytes } from "./format-size.ts";

@@ -5,10 +5,10 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { describeLayer } from "../../image/archive/read-archive.ts";
 import { decompress } from "../../image/layer/decompress.ts";
-import { type LayerEvent, addImage } from "../../image/store/add-image.ts";
-import { ingestStream } from "../../image/store/blob-ingest.ts";
-import type { ImageRecord } from "../../image/store/image-records.ts";
-import type { ImageStore } from "../../image/store/image-store.ts";
+import { type LayerEvent, addImage } from "../../image/storage/add-image.ts";
+import { ingestStream } from "../../image/storage/blob-ingest.ts";
+import type { ImageRecord } from "../../image/storage/image-records.ts";
+import type { ImageStore } from "../../image/storage/image-store.ts";
 import { type Descriptor, type Digest, MEDIA_TYPE, describe, makeDigest } from "../../oci/descriptor.ts";
 import { type ContainerDefaults, type ImageConfig, imageConfigToJson } from "../../oci/image-config.ts";
 import { encodeJson, encodeManifest, parseManifest } from "../../oci/manifest.ts";
@@ -29,7 +29,7 @@ export async function importImage(
   source: string,
   options: ImportOptions,
 ): Promise<ImageRecord> {
-  await using _held = await context.store.holdAgainstCollection();
+  await using held = await context.store.holdAgainstCollection();
   const blob = await ingestStream(context.store, stream, null, source);
   const layer = await describeLayer(context.store, blob);
   const created = new Date().toISOString();

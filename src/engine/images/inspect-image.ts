@@ -1,7 +1,7 @@
 /** `pycri inspect` and `pycri history` of images, in the fields that Docker has. */
 
-import { namesOf, readImageRecords } from "../../image/store/image-records.ts";
-import { chainIds, layerDiff, readLayerRecord } from "../../image/store/layer-store.ts";
+import { namesOf, readImageRecords } from "../../image/storage/image-records.ts";
+import { chainIds, layerDiff, readLayerRecord } from "../../image/storage/layer-store.ts";
 import type { Digest } from "../../oci/descriptor.ts";
 import { type ImageConfig, defaultsToJson, parseImageConfig } from "../../oci/image-config.ts";
 import { familiarReference, normalizeReference } from "../../oci/reference.ts";

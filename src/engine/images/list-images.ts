@@ -1,6 +1,6 @@
 /** `pycri images`: one row for each name of an image, one for an image without any. */
 
-import { type ImageRecord, namesOf, readImageRecords } from "../../image/store/image-records.ts";
+import { type ImageRecord, namesOf, readImageRecords } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestHex } from "../../oci/descriptor.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";

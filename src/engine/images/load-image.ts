@@ -10,8 +10,8 @@ import {
   writeOciArchive,
   writeOciDirectory,
 } from "../../image/archive/write-archive.ts";
-import { type LayerEvent, addImage } from "../../image/store/add-image.ts";
-import { namesOf, readImageRecords } from "../../image/store/image-records.ts";
+import { type LayerEvent, addImage } from "../../image/storage/add-image.ts";
+import { namesOf, readImageRecords } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
 import { type Reference, formatReference } from "../../oci/reference.ts";
@@ -34,7 +34,7 @@ export async function loadStream(
   source: string,
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
-  await using _held = await context.store.holdAgainstCollection();
+  await using held = await context.store.holdAgainstCollection();
   const plain = await plainStream(stream, context.namespace.zstdProgram);
   await using members = await readTarMembers(context.store, plain, source);
   return await addAll(context, members, source, options);
@@ -46,7 +46,7 @@ export async function loadDirectory(
   directory: string,
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
-  await using _held = await context.store.holdAgainstCollection();
+  await using held = await context.store.holdAgainstCollection();
   await using members = directoryMembers(context.store, directory);
   return await addAll(context, members, `"${directory}"`, options);
 }

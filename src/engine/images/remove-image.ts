@@ -1,6 +1,6 @@
 /** `pycri rmi` and `pycri untag`: names go first; an image goes with its last name, its content with the last image. */
 
-import { collectGarbage, type Collected } from "../../image/store/collect-garbage.ts";
+import { collectGarbage, type Collected } from "../../image/storage/collect-garbage.ts";
 import {
   type ImageRecords,
   findImage,
@@ -10,7 +10,7 @@ import {
   updateImageRecords,
   withoutImage,
   withoutNames,
-} from "../../image/store/image-records.ts";
+} from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
 import { type ImageContext, readingsOf } from "./image-context.ts";
@@ -81,7 +81,7 @@ export async function pruneImages(
   context: ImageContext,
   all: boolean,
 ): Promise<Collected & { readonly images: readonly Digest[] }> {
-  await using _lock = await context.store.holdForCollection(true);
+  await using lock = await context.store.holdForCollection(true);
   const unused = (records: ImageRecords): readonly Digest[] =>
     records.images.map(({ id }) => id).filter((id) => all || namesOf(records, id).length === 0);
   const removed = unused(await readImageRecords(context.store));

@@ -1,10 +1,10 @@
 /** An image as the root filesystem of a run: pulled and unpacked if need be, held while the container lives. */
 
 import { RuntimeError } from "../../errors.ts";
-import type { LayerEvent } from "../../image/store/add-image.ts";
+import type { LayerEvent } from "../../image/storage/add-image.ts";
 import { type PullPolicy, pullImage } from "../../image/pull-image.ts";
-import type { ImageRecord } from "../../image/store/image-records.ts";
-import { chainIds, ensureLayer, holdLayer, layerName } from "../../image/store/layer-store.ts";
+import type { ImageRecord } from "../../image/storage/image-records.ts";
+import { chainIds, ensureLayer, holdLayer, layerName } from "../../image/storage/layer-store.ts";
 import { type ContainerDefaults, parseImageConfig } from "../../oci/image-config.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
@@ -35,7 +35,7 @@ export async function prepareImage(
   const image = await findImageToRun(text, context, options);
   const { store, namespace, limits } = context;
   // Held until the layers themselves are: what was just found must not be collected in between.
-  await using _lock = await store.holdAgainstCollection();
+  await using lock = await store.holdAgainstCollection();
   const config = parseImageConfig(await store.readDocument(image.id), text);
   const manifest = parseManifest(await store.readDocument(image.manifest), "", text);
   if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");

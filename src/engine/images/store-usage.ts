@@ -1,10 +1,10 @@
 /** `pycri system df` and `pycri system check`. */
 
 import { stat } from "node:fs/promises";
-import { type StoreFault, checkStore, repairStore } from "../../image/store/check-store.ts";
-import { collectGarbage, listBlobs } from "../../image/store/collect-garbage.ts";
-import { readImageRecords } from "../../image/store/image-records.ts";
-import { chainIds, listLayers, readNamedLayer } from "../../image/store/layer-store.ts";
+import { type StoreFault, checkStore, repairStore } from "../../image/storage/check-store.ts";
+import { collectGarbage, listBlobs } from "../../image/storage/collect-garbage.ts";
+import { readImageRecords } from "../../image/storage/image-records.ts";
+import { chainIds, listLayers, readNamedLayer } from "../../image/storage/layer-store.ts";
 import { digestHex } from "../../oci/descriptor.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";
 import type { ImageContext } from "./image-context.ts";
@@ -42,7 +42,7 @@ export async function storeUsage({ store }: ImageContext): Promise<StoreUsage> {
 
 /** Check the store; with `repair`, remove what is damaged and what is left over. */
 export async function checkImages({ store, namespace }: ImageContext, repair: boolean): Promise<readonly StoreFault[]> {
-  await using _lock = repair ? await store.holdForCollection(true) : await store.holdAgainstCollection();
+  await using lock = repair ? await store.holdForCollection(true) : await store.holdAgainstCollection();
   const faults = await checkStore(store);
   if (repair) {
     await repairStore(store, namespace, faults);

@@ -1,6 +1,6 @@
 /** `pycri tag`. */
 
-import { parseImageName, requireImage, updateImageRecords, withImage } from "../../image/store/image-records.ts";
+import { parseImageName, requireImage, updateImageRecords, withImage } from "../../image/storage/image-records.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { type ImageContext, readingsOf } from "./image-context.ts";
 

@@ -9,8 +9,8 @@ import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { splitEntryPath, textOfBytes } from "../layer/entry-path.ts";
 import { type EntrySink, readTar } from "../layer/tar-reader.ts";
-import { type IngestedBlob, ingestStream } from "../store/blob-ingest.ts";
-import { type ImageStore, digestMismatch } from "../store/image-store.ts";
+import { type IngestedBlob, ingestStream } from "../storage/blob-ingest.ts";
+import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
 
 export interface Members extends AsyncDisposable {
   /** A document, or null when there is no such member. */

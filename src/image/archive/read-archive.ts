@@ -17,7 +17,7 @@ import {
   makeDigest,
   ociLayerMediaType,
 } from "../../oci/descriptor.ts";
-import { JsonReader, readJson } from "../../oci/json-reader.ts";
+import { type JsonReader, readJson } from "../../oci/json-reader.ts";
 import {
   type ImageManifest,
   type IndexEntry,
@@ -28,9 +28,9 @@ import {
 import { type Platform, choosePlatform, formatPlatform } from "../../oci/platform.ts";
 import { type Reference, normalizeReference } from "../../oci/reference.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
-import type { ImageParts } from "../store/add-image.ts";
-import type { IngestedBlob } from "../store/blob-ingest.ts";
-import type { ImageStore } from "../store/image-store.ts";
+import type { ImageParts } from "../storage/add-image.ts";
+import type { IngestedBlob } from "../storage/blob-ingest.ts";
+import type { ImageStore } from "../storage/image-store.ts";
 import type { Members } from "./members.ts";
 
 /** An image found in an archive; its layers are in the store. */

@@ -9,8 +9,8 @@ import { parseImageConfig } from "../../oci/image-config.ts";
 import { type ImageManifest, encodeIndex, encodeJson, parseManifest } from "../../oci/manifest.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
 import { ARCHIVE_END, encodeEntry, padding } from "../layer/tar-writer.ts";
-import type { ImageRecord } from "../store/image-records.ts";
-import { type ImageStore, digestMismatch } from "../store/image-store.ts";
+import type { ImageRecord } from "../storage/image-records.ts";
+import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
 
 export interface SavedImage {
   readonly image: ImageRecord;

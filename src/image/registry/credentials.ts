@@ -10,7 +10,7 @@ import { mkdir } from "node:fs/promises";
 import { RuntimeError } from "../../errors.ts";
 import { type JsonReader, readJson } from "../../oci/json-reader.ts";
 import { DEFAULT_DOMAIN } from "../../oci/reference.ts";
-import { writeFileAtomically } from "../store/atomic-file.ts";
+import { writeFileAtomically } from "../storage/atomic-file.ts";
 
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { RegistryClient } from "../../../src/image/registry/registry-client.ts";
 import { DEFAULT_TRANSPORT } from "../../../src/image/registry/transport.ts";
-import { BlobIngest } from "../../../src/image/store/blob-ingest.ts";
-import { ImageStore } from "../../../src/image/store/image-store.ts";
+import { BlobIngest } from "../../../src/image/storage/blob-ingest.ts";
+import { ImageStore } from "../../../src/image/storage/image-store.ts";
 import { type Descriptor, MEDIA_TYPE, describe, makeDigest } from "../../../src/oci/descriptor.ts";
 
 const content = randomBytes(300_000);

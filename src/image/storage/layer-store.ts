@@ -97,7 +97,7 @@ export async function ensureLayer(
 ): Promise<LayerRecord> {
   const known = await readLayerRecord(store, request.chainId, namespace.idsKey);
   if (known !== null) return known;
-  await using _lock = await store.lockWork("layer", digestHex(request.chainId));
+  await using lock = await store.lockWork("layer", digestHex(request.chainId));
   return (await readLayerRecord(store, request.chainId, namespace.idsKey)) ?? (await unpack(store, namespace, request));
 }
 

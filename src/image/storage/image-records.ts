@@ -71,7 +71,7 @@ export async function updateImageRecords<Result>(
   store: ImageStore,
   change: (records: ImageRecords) => { readonly records: ImageRecords; readonly result: Result },
 ): Promise<Result> {
-  await using _lock = await store.lockImages();
+  await using lock = await store.lockImages();
   const { records, result } = change(await readImageRecords(store));
   const document = { version: 1, images: records.images, names: Object.fromEntries(records.names) };
   await writeFileAtomically(store.path(FILE), `${JSON.stringify(document)}\n`, 0o600);
