@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { type ArchitectureName, architectureOf, findArchitecture } from "../../src/profile/architectures.ts";
 import { type OciSeccomp, toOciSeccomp } from "../../src/profile/to-oci.ts";
@@ -13,26 +13,18 @@ import type { Profile } from "../../src/profile/profile.ts";
 import type { ResolveTarget } from "../../src/profile/resolve-profile.ts";
 import { CODE, decodeProgram, encodeProgram, type Instruction } from "../../src/seccomp/bpf.ts";
 import { prepareProgram, type PreparedProgram } from "../../src/seccomp/simulate.ts";
-import { repository } from "../support/repository.ts";
+import { compileC } from "./compile-c.ts";
 
-const directory = `${repository}/build/differential`;
-const program = `${directory}/libseccomp-compile`;
-
-let built: string | null | undefined;
+let program: string | undefined;
+let reason: string | null | undefined;
 
 /** Why libseccomp cannot be asked, or null. */
 function lacking(): string | null {
-  if (built !== undefined) return built;
-  built = null;
+  if (reason !== undefined) return reason;
   if (!existsSync("/usr/include/seccomp.h"))
-    return (built = "libseccomp's headers are missing (Debian: libseccomp-dev)");
-  mkdirSync(directory, { recursive: true });
-  const source = `${repository}/test/differential/libseccomp-compile.c`;
-  const flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lseccomp"];
-  const result = spawnSync("gcc", flags, { encoding: "utf8" });
-  if (result.error !== undefined) return (built = "no C compiler (Debian: gcc, libc6-dev)");
-  assert.equal(result.status, 0, result.stderr);
-  return built;
+    return (reason = "libseccomp's headers are missing (Debian: libseccomp-dev)");
+  program = compileC("libseccomp-compile", ["-lseccomp"]) ?? undefined;
+  return (reason = program === undefined ? "no C compiler (Debian: gcc, libc6-dev)" : null);
 }
 
 /** Define a test that asks libseccomp; `tools` are programs it needs besides. */
@@ -43,20 +35,28 @@ export function differentialTest(
 ): void {
   void test(name, async (context) => {
     const missing = tools.find((tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0);
-    const reason = missing === undefined ? lacking() : `${missing} is not installed (Debian: ${missing})`;
-    if (reason !== null) {
-      assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${reason}`);
-      context.skip(reason);
+    const lack = missing === undefined ? lacking() : `${missing} is not installed (Debian: ${missing})`;
+    if (lack !== null) {
+      assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${lack}`);
+      context.skip(lack);
       return;
     }
     await body(context);
   });
 }
 
+/** What the program answers. Its own words explain a failure: it ends early, with the rest of the lines unread. */
 function ask(lines: readonly string[]): Buffer {
-  const result = spawnSync(program, { input: `${lines.join("\n")}\n`, maxBuffer: 16 << 20 });
-  assert.equal(result.status, 0, result.stderr.toString("utf8"));
-  return result.stdout;
+  assert.ok(program !== undefined, "libseccomp is asked in differential tests only");
+  const { error, status, signal, stdout, stderr } = spawnSync(program, {
+    input: `${lines.join("\n")}\n`,
+    maxBuffer: 16 << 20,
+  });
+  const said = stderr?.toString("utf8").trimEnd() ?? "";
+  // EPIPE only says that the program ended before it had read everything.
+  if (error !== undefined && status === null) throw new Error(`Cannot ask libseccomp: ${said}`, { cause: error });
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, `libseccomp-compile: ${said}`);
+  return stdout;
 }
 
 /** The names it has for numbers of `seccomp_data`; null where it has none. */
@@ -71,7 +71,7 @@ export function namesOfNumbers(numbers: readonly (readonly [ArchitectureName, nu
 
 /** Whether it was built with this architecture. */
 export function knowsArchitecture(architecture: ArchitectureName): boolean {
-  return spawnSync(program, { input: `name ${architecture} 0\n` }).status === 0;
+  return program !== undefined && spawnSync(program, { input: `name ${architecture} 0\n` }).status === 0;
 }
 
 export interface LibseccompProgram {

@@ -9,21 +9,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OciSeccomp } from "../../src/profile/to-oci.ts";
 import { prepareProgram, type PreparedProgram } from "../../src/seccomp/simulate.ts";
-import { repository } from "../support/repository.ts";
+import { compileC } from "./compile-c.ts";
 
 export type Runtime = "runc" | "crun";
 
-const reader = `${repository}/build/differential/installed-filter`;
+let reader: string | undefined;
 
 /** Why the filter of a container cannot be read here, or null. */
 export function lackingForReading(): string | null {
   if (process.getuid?.() !== 0) return "only root can read a process's filter";
   if (process.arch !== "x64") return "the vectors are for x86_64";
-  mkdirSync(`${repository}/build/differential`, { recursive: true });
-  const source = `${repository}/test/differential/installed-filter.c`;
-  const result = spawnSync("gcc", ["-O1", "-Wall", "-Wextra", "-Werror", "-o", reader, source], { encoding: "utf8" });
-  assert.equal(result.status, 0, result.stderr);
-  return null;
+  reader ??= compileC("installed-filter") ?? undefined;
+  return reader === undefined ? "no C compiler (Debian: gcc, libc6-dev)" : null;
 }
 
 /**
@@ -50,6 +47,7 @@ export function installedFilter(runtime: Runtime, seccomp: OciSeccomp): Prepared
     closeSync(log);
     assert.equal(started.status, 0, readFileSync(`${bundle}/log`, "utf8"));
     const pid = readFileSync(`${bundle}/pid`, "utf8").trim();
+    assert.ok(reader !== undefined, lackingForReading() ?? "");
     const read = spawnSync(reader, [pid], { maxBuffer: 1 << 20 });
     process.kill(Number(pid), "SIGKILL");
     assert.equal(read.status, 0, read.stderr.toString("utf8"));
