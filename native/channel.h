@@ -90,6 +90,7 @@ struct shared {
 	/* Written by the monitor, read by the janitor: the operation at hand, whether it failed, and the caller's terminal. */
 	_Atomic uint32_t monitor_index;
 	_Atomic bool monitor_failed;
+	_Atomic bool started; /* the command runs, or ran */
 	_Atomic bool terminal_saved;
 	/* Written by the process that starts a requested program: why it could not, or 0. */
 	_Atomic int32_t program_error;

@@ -2,8 +2,8 @@
  * The clean-up list of a plan.
  *
  * A file or directory that the monitor's list was to create, and did not, is not ours: it may be another container's. So
- * the list skips a path whose exclusive creation failed or was never tried. An operation that was under way when the
- * monitor was killed counts as done.
+ * the list skips a path whose creation failed or was never tried. An operation that was under way when the monitor was
+ * killed counts as done. What is to stay once the command ran is skipped then.
  */
 #include "clean_up.h"
 
@@ -14,8 +14,8 @@
 #include "events.h"
 #include "host_files.h"
 
-/* The path that an operation creates and must not find, or NULL. */
-static const char *exclusive_path(const struct operation *operation)
+/* The path that an operation makes this container's own, or NULL. */
+static const char *own_path(const struct operation *operation)
 {
 	switch (operation->code) {
 	case OP_MAKE_HOST_DIRECTORY:
@@ -24,6 +24,8 @@ static const char *exclusive_path(const struct operation *operation)
 		return operation->write_host_file.replace ? NULL : operation->write_host_file.path;
 	case OP_MAKE_HOST_SYMLINK:
 		return operation->make_host_symlink.path;
+	case OP_WRITE_CHILD_PID:
+		return operation->write_child_pid.style == 0 ? NULL : operation->write_child_pid.path;
 	default:
 		return NULL;
 	}
@@ -43,24 +45,32 @@ static bool is_ours(const struct plan *plan, const struct shared *shared, const 
 
 	struct plan_cursor cursor = plan_begin(plan, SECTION_MONITOR);
 	while (plan_next(&cursor, &operation)) {
-		const char *created = exclusive_path(&operation);
+		const char *created = own_path(&operation);
 		if (cursor.index > done && created != NULL && is_beneath(path, created))
 			return false;
 	}
 	return true;
 }
 
+/* Whether a path that this container made is to go. */
+static bool must_go(const struct plan *plan, const struct shared *shared, const char *path, bool unless_started)
+{
+	return !(unless_started && shared->started) && is_ours(plan, shared, path);
+}
+
 static int run_operation(const struct plan *plan, const struct shared *shared, const struct operation *operation)
 {
 	switch (operation->code) {
-	case OP_REMOVE_HOST_FILE:
-		return is_ours(plan, shared, operation->remove_host_file.path)
-			       ? remove_host_file(operation->remove_host_file.path)
-			       : 0;
-	case OP_REMOVE_HOST_TREE:
-		return is_ours(plan, shared, operation->remove_host_tree.path)
-			       ? remove_host_tree(operation->remove_host_tree.path)
-			       : 0;
+	case OP_REMOVE_HOST_FILE: {
+		const struct op_remove_host_file *op = &operation->remove_host_file;
+
+		return must_go(plan, shared, op->path, op->unless_started) ? remove_host_file(op->path) : 0;
+	}
+	case OP_REMOVE_HOST_TREE: {
+		const struct op_remove_host_tree *op = &operation->remove_host_tree;
+
+		return must_go(plan, shared, op->path, op->unless_started) ? remove_host_tree(op->path) : 0;
+	}
 	case OP_REMOVE_CGROUP:
 		return is_ours(plan, shared, operation->remove_cgroup.path) ? remove_cgroup(&operation->remove_cgroup)
 									    : 0;

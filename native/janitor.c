@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "clean_up.h"
+#include "events.h"
 #include "failure.h"
 #include "syscalls.h"
 
@@ -106,6 +107,17 @@ int entrust_container(const struct monitor *monitor)
 	if (monitor->janitor == 0 || monitor->container == 0)
 		return 0;
 	return channel_send(monitor->janitor_socket, &message, &monitor->container_pidfd, 1) < 0 ? fail("") : 0;
+}
+
+void replace_janitor(struct monitor *monitor)
+{
+	if (monitor->janitor == 0 || waitpid(monitor->janitor, NULL, WNOHANG) != monitor->janitor)
+		return;
+	monitor->janitor = 0;
+	close_owned_fd(&monitor->janitor_socket);
+	if (spawn_janitor(monitor) < 0 || entrust_container(monitor) < 0)
+		event_failure(monitor->descriptors.events, EVENT_CLEANUP_FAILED, SECTION_MONITOR,
+			      (int32_t)monitor->shared->monitor_index, &failure);
 }
 
 void dismiss_janitor(struct monitor *monitor)

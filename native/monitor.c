@@ -171,6 +171,8 @@ static int release(struct monitor *monitor)
 	monitor->socket = -1;
 	if (monitor->shared->phase != PHASE_EXECUTING || monitor->shared->init_failed)
 		return fail_with(ECHILD, "");
+	/* Before anybody is told: what stays of a container that ran shall stay from here on. */
+	monitor->shared->started = true;
 	event_started(monitor->descriptors.events, monitor->container);
 	return 0;
 }

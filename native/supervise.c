@@ -16,6 +16,7 @@
 #include "events.h"
 #include "failure.h"
 #include "host_files.h"
+#include "janitor.h"
 #include "syscalls.h"
 #include "terminal.h"
 #include "text.h"
@@ -120,6 +121,8 @@ static void handle_signal(struct supervision *supervision, int signal)
 		suspend(supervision);
 		return;
 	}
+	if (signal == SIGCHLD)
+		replace_janitor(supervision->monitor);
 	/* Meant for us alone: a child's end, a reader's, an attempt to use the terminal from the background. */
 	if (signal == SIGCHLD || signal == SIGPIPE || signal == SIGURG || signal == SIGTTIN || signal == SIGTTOU)
 		return;

@@ -43,6 +43,13 @@ const WRAPPED = {
   footer: { js: "})" },
 } satisfies BuildOptions;
 
+/**
+ * The first lines of the program, for sh and for Node alike. `--` keeps Node from reading pycri's own options: Node 20 takes
+ * `--env-file` wherever it stands, and would let NODE_OPTIONS of a container's file decide over pycri.
+ */
+const PROGRAM = `#!/bin/sh
+':' //; exec node -- "$0" "$@"`;
+
 export async function build(root: string): Promise<void> {
   const dist = `${root}dist`;
   const entry = (name: string): string => `${root}src/${name}.ts`;
@@ -60,7 +67,7 @@ export async function build(root: string): Promise<void> {
       define: DIRECTORY,
       entryPoints: [entry("cli/loader")],
       outfile: `${dist}/pycri.cjs`,
-      banner: { js: "#!/usr/bin/env node" },
+      banner: { js: PROGRAM },
     }),
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/run-entry")], outfile: `${dist}/run.cjs` }),
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/full-entry")], outfile: `${dist}/full.cjs` }),

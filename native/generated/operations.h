@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0xe6a861eau
+#define WIRE_VERSION 0x1ebbb910u
 
 enum {
 	SLOT_LIMIT = 512,
@@ -220,10 +220,12 @@ struct op_supervise {
 
 struct op_remove_host_file {
 	const char *path;
+	uint32_t unless_started;
 };
 
 struct op_remove_host_tree {
 	const char *path;
+	uint32_t unless_started;
 };
 
 struct op_remove_cgroup {
@@ -574,8 +576,8 @@ struct operation {
 	X(OP_HOLD_LOCK, SECTION_MONITOR, 1, "holdLock") \
 	X(OP_RELEASE, SECTION_MONITOR, 0, "release") \
 	X(OP_SUPERVISE, SECTION_MONITOR, 3, "supervise") \
-	X(OP_REMOVE_HOST_FILE, SECTION_MONITOR, 1, "removeHostFile") \
-	X(OP_REMOVE_HOST_TREE, SECTION_MONITOR, 1, "removeHostTree") \
+	X(OP_REMOVE_HOST_FILE, SECTION_MONITOR, 2, "removeHostFile") \
+	X(OP_REMOVE_HOST_TREE, SECTION_MONITOR, 2, "removeHostTree") \
 	X(OP_REMOVE_CGROUP, SECTION_MONITOR, 2, "removeCgroup") \
 	X(OP_KILL_CGROUP, SECTION_MONITOR, 2, "killCgroup") \
 	X(OP_REPORT_COUNTER, SECTION_MONITOR, 4, "reportCounter") \
@@ -666,7 +668,9 @@ struct operation {
 	X(supervise, stop_timeout_ms, FIELD_U32, "stopTimeoutMs") \
 	X(supervise, exit_file, FIELD_STRING, "exitFile") \
 	X(remove_host_file, path, FIELD_STRING, "path") \
+	X(remove_host_file, unless_started, FIELD_FLAG, "unlessStarted") \
 	X(remove_host_tree, path, FIELD_STRING, "path") \
+	X(remove_host_tree, unless_started, FIELD_FLAG, "unlessStarted") \
 	X(remove_cgroup, path, FIELD_STRING, "path") \
 	X(remove_cgroup, timeout_ms, FIELD_U32, "timeoutMs") \
 	X(kill_cgroup, path, FIELD_STRING, "path") \

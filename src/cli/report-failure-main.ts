@@ -1,13 +1,12 @@
 /** The code behind `pycri report-failure`. */
 
-import { fstatSync, readSync, rmSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
 import { decodePlan } from "../plan/decode.ts";
 import { describeOperation, slotUses } from "../plan/describe-operation.ts";
 import { decodeEvents } from "../plan/encode.ts";
 import { errnoName } from "../plan/errno-names.ts";
 import { explainFailure } from "../plan/explain-failure.ts";
-import { filesToUndo } from "../plan/undo.ts";
 import type { Invocation } from "./command.ts";
 import { writeWarning } from "./output.ts";
 
@@ -25,13 +24,6 @@ export function execute({ operands }: Invocation): never {
     const operation = plan[event.section][event.index];
     const what = operation === undefined ? "clean up" : describeOperation(operation, slotUses(plan));
     writeWarning(`cannot ${what}: ${errnoName(event.errno)}`);
-  }
-  for (const path of filesToUndo(plan, failure)) {
-    try {
-      rmSync(path, { force: true });
-    } catch (error) {
-      writeWarning(`cannot remove "${path}": ${(error as NodeJS.ErrnoException).code}`);
-    }
   }
   throw explainFailure(plan, failure);
 }

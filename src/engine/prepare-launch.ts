@@ -1,8 +1,9 @@
 /**
  * From a request to the plan of a launch and what the launch needs around it: the container's id, its record, its filter,
- * the ids it holds. Nothing is started and, but for directories that `-v` makes, nothing is changed.
+ * the ids it holds. Nothing is started and nothing is changed.
  */
 
+import { missingDirectories } from "../host/missing-directories.ts";
 import { readRootFacts } from "../host/root-facts.ts";
 import { type BuiltSpec, buildSpec } from "../plan/build-spec.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
@@ -91,11 +92,20 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     cgroup: cgroup?.record ?? null,
   };
   const plan = planLaunch(spec, options, facts, filter?.program ?? null, {
+    directories: missingSources(request),
     state: planRecord(facts.runtimeDirectory, config),
     cgroup: cgroup?.plan ?? null,
     reporter: context.reporter,
   });
   return { spec, plan, config, warnings, held: auto?.descriptors ?? [] };
+}
+
+/** Directories that `-v` makes. */
+function missingSources(request: RunRequest): readonly string[] {
+  const missing = request.mounts.flatMap((mount) =>
+    mount.kind === "bind" && mount.createSource ? missingDirectories(mount.source) : [],
+  );
+  return [...new Set(missing)];
 }
 
 function rootfsName(root: RootSource): string {

@@ -93,7 +93,16 @@ function readProfile(source: Exclude<SeccompSource, { kind: "unconfined" }>): {
       cause,
     });
   }
-  return { profile: parseProfileText(text), text };
+  try {
+    return { profile: parseProfileText(text), text };
+  } catch (cause) {
+    if (!(cause instanceof RuntimeError)) throw cause;
+    throw new RuntimeError(cause.code, `Cannot use the seccomp profile "${source.path}": ${cause.message}`, {
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+      details: { ...cause.details, path: source.path },
+      cause,
+    });
+  }
 }
 
 function compileCached(

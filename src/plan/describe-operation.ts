@@ -65,9 +65,9 @@ export function describeOperation(operation: Operation, uses: SlotUses): string 
     case "supervise":
       return "wait for the container to end";
     case "removeHostFile":
-      return `remove the file "${operation.path}"`;
+      return `remove the file "${operation.path}"${operation.unlessStarted === 1 ? " unless the command ran" : ""}`;
     case "removeHostTree":
-      return `remove the directory "${operation.path}"`;
+      return `remove the directory "${operation.path}"${operation.unlessStarted === 1 ? " unless the command ran" : ""}`;
     case "removeCgroup":
       return `remove the cgroup "${operation.path}"`;
     case "killCgroup":

@@ -147,13 +147,13 @@ export const MONITOR_OPERATIONS = {
    * `exitFile` ("" for none), then continues with the clean-up list. `flags`: `SUPERVISE`.
    */
   supervise: { code: 13, fields: { flags: "u32", stopTimeoutMs: "u32", exitFile: "string" } },
-  /** Remove one file or symlink; missing is fine. */
-  removeHostFile: { code: 14, fields: { path: "string" } },
+  /** Remove one file or symlink; missing is fine. `unlessStarted` 1: only when the command never ran. */
+  removeHostFile: { code: 14, fields: { path: "string", unlessStarted: "flag" } },
   /**
    * Remove a directory tree of ordinary files on the host without following symlinks or crossing mounts; missing is
-   * fine.
+   * fine. `unlessStarted` as `removeHostFile`.
    */
-  removeHostTree: { code: 15, fields: { path: "string" } },
+  removeHostTree: { code: 15, fields: { path: "string", unlessStarted: "flag" } },
   /**
    * Remove a cgroup and those below it, deepest first: rmdir(2), repeated while one is still draining (EBUSY), up to
    * `timeoutMs` in all; missing is fine.

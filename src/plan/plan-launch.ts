@@ -26,6 +26,8 @@ const SIGKILL = 9;
 
 /** What the engine puts around the container. */
 export interface LaunchSurroundings {
+  /** Host directories that the request wants and that do not exist, parents first. They stay. */
+  readonly directories: readonly string[];
   readonly state: StatePlan;
   /** Null: the container stays in the caller's cgroup, and limits are an error unless `options.cgroups` permits. */
   readonly cgroup: CgroupPlan | null;
@@ -33,7 +35,12 @@ export interface LaunchSurroundings {
   readonly reporter: readonly string[];
 }
 
-export const NO_SURROUNDINGS: LaunchSurroundings = { state: NO_STATE, cgroup: null, reporter: [] };
+export const NO_SURROUNDINGS: LaunchSurroundings = {
+  directories: [],
+  state: NO_STATE,
+  cgroup: null,
+  reporter: [],
+};
 
 /**
  * `spec.root.path` and bind sources are absolute; `filter` is the compiled `spec.linux.seccomp`, null for none.
@@ -52,7 +59,13 @@ export function planLaunch(
   return {
     monitor: planMonitor(linux, options, facts, surroundings, namespaces.cloneFlags, idmapped, spec),
     container,
-    cleanup: [...(surroundings.cgroup ?? NO_CGROUP).remove, ...surroundings.state.remove],
+    cleanup: [
+      ...(surroundings.cgroup ?? NO_CGROUP).remove,
+      ...surroundings.state.remove,
+      ...[options.cidFile, options.pidFile]
+        .filter((path) => path !== undefined)
+        .map((path) => ({ op: "removeHostFile", path, unlessStarted: 1 }) as const),
+    ],
     reporter: surroundings.reporter,
   };
 }
@@ -73,6 +86,10 @@ function planMonitor(
     // Before everything that leaves a trace.
     { op: "spawnJanitor" },
     ...state.create,
+    ...surroundings.directories.map(
+      // Another pycri may make it meanwhile.
+      (path): MonitorOperation => ({ op: "makeHostDirectory", path, mode: 0o755, mayExist: 1 }),
+    ),
     ...cgroup.prepare,
     { op: "clone", flags: cloneFlags, cgroup: cgroup.cloneInto },
     // From outside and at once: the container half soon owns its /proc files no longer (`setDumpable`).
@@ -84,7 +101,7 @@ function planMonitor(
     ...idmapped,
     // Before `release`: the container half unshares its cgroup namespace where it sits then.
     ...cgroup.enter,
-    // Before the command runs, which may count on them; `undo.ts` takes them back when it does not.
+    // Before the command runs, which may count on them; the clean-up list takes them back when it does not.
     ...planIdFiles(options),
     { op: "release" },
     ...state.started,

@@ -52,6 +52,7 @@ export function planRecord(stateDirectory: string, config: ContainerConfig): Sta
   const directory = `${containers}/${config.id}`;
   const link = { path: `${names}/${config.name ?? ""}`, target: `../containers/${config.id}` };
   const named = config.name !== null;
+  const keep = config.keep ? 1 : 0;
   return {
     create: [
       { op: "makeHostDirectory", path: containers, mode: 0o700, mayExist: 1 },
@@ -73,13 +74,12 @@ export function planRecord(stateDirectory: string, config: ContainerConfig): Sta
       },
     ],
     started: [{ op: "writeChildPid", path: `${directory}/pid`, style: 2 }],
-    // The helper leaves alone what the plan was to create and did not: a name that another container holds.
-    remove: config.keep
-      ? []
-      : [
-          ...(named ? [{ op: "removeHostFile", path: link.path } as const] : []),
-          { op: "removeHostTree", path: directory } as const,
-        ],
+    // The helper leaves alone what the plan was to create and did not: a name that another container holds. A record is
+    // kept of what ran, never of a launch that failed.
+    remove: [
+      ...(named ? [{ op: "removeHostFile", path: link.path, unlessStarted: keep } as const] : []),
+      { op: "removeHostTree", path: directory, unlessStarted: keep } as const,
+    ],
     exitFile: config.keep ? `${directory}/exit` : "",
   };
 }

@@ -335,7 +335,7 @@ const REFUSALS: readonly Refusal[] = [
   ],
   [
     "an operation that is none of clean-up",
-    encodePlan({ ...MINIMAL, cleanup: [{ op: "removeHostFile", path: "/x" }, RELEASE] }),
+    encodePlan({ ...MINIMAL, cleanup: [{ op: "removeHostFile", path: "/x", unlessStarted: 0 }, RELEASE] }),
     CLEANUP_SECTION,
     1,
     errno.EINVAL,

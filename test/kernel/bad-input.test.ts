@@ -62,7 +62,7 @@ const CASES: readonly Case[] = [
   { what: "an env file that is not there", flags: ["--env-file=/no/such/file"], message: /\/no\/such\/file/ },
   { what: "a malformed size", flags: ["--shm-size=lots"], message: /lots/ },
   { what: "a malformed memory size", flags: ["--mem", "12parsecs"], message: /12parsecs/ },
-  { what: "a malformed id map", flags: ["--uidmap=0:x:1"], message: /0:x:1/ },
+  { what: "a malformed id map", flags: ["--uidmap=0:x:1"], message: /--uidmap: "0:x:1"/ },
   {
     what: "ids outside the granted range",
     flags: [`--uidmap=0:${range.start + range.count}:1`, `--gidmap=0:${caller.gid}:1`],

@@ -38,7 +38,7 @@ kernelTest("no path from inside opens the helper for writing", async () => {
   const dist = join(folder, "dist");
   const before = digest(dist);
   const run = (flags: readonly string[], ...argv: readonly string[]): ReturnType<typeof command> =>
-    command([pycriCommand[0], join(dist, "pycri.cjs"), "run", ...flags, busyboxRoot(), ...argv]);
+    command([pycriCommand[0], "--", join(dist, "pycri.cjs"), "run", ...flags, busyboxRoot(), ...argv]);
 
   for (const flags of [[], ["--init"], ["--init", "--cap-add=ALL", "--security-opt=seccomp=unconfined"]]) {
     // PID 1 is the helper itself under --init.
@@ -57,7 +57,7 @@ kernelTest("/proc/self/exe as the command, or behind a script or symlink, is not
   symlinkSync("/proc/self/exe", join(root, "link"));
   writeFileSync(join(root, "script"), "#!/proc/self/exe\n", { mode: 0o755 });
   for (const name of ["/proc/self/exe", "/link", "/script"]) {
-    const outcome = await command([pycriCommand[0], join(folder, "pycri.cjs"), "run", root, name]);
+    const outcome = await command([pycriCommand[0], "--", join(folder, "pycri.cjs"), "run", root, name]);
     // The helper, started without a plan, does nothing; it must not have run as anything but itself.
     assert.notEqual(outcome.status, 0, `${name} ran`);
     assert.equal(outcome.stdout, "");

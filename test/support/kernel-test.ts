@@ -79,9 +79,10 @@ export function kernelTest(
   });
 }
 
-/** Directories that pycri makes once and keeps. */
-const SKELETON = /^pycri(?:\/[a-z]+)?$/;
+/** Directories that pycri makes once and keeps, and the files whose bytes are locked for `--userns auto`. */
+const SKELETON = /^pycri(?:\/[a-z]+|\/[ug]ids\.lock)?$/;
 
-function newFiles(before: readonly string[]): readonly string[] {
+/** Paths below the runtime directory that a container left behind. */
+export function newFiles(before: readonly string[]): readonly string[] {
   return pathsBelow(runtimeDirectory).filter((path) => !before.includes(path) && !SKELETON.test(path));
 }

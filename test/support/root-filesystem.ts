@@ -95,8 +95,8 @@ export async function debianRoot(): Promise<string> {
       "--variant=minbase",
       "--quiet",
       `--include=${PACKAGES.join(",")}`,
-      // Nodes belong to nobody in a user namespace; the container gets its own /dev.
-      "--customize-hook=rm -rf $1/dev/* $1/var/cache/apt/archives/*.deb $1/var/lib/apt/lists/*",
+      // Device nodes are left out when it is unpacked; the container gets its own /dev.
+      "--customize-hook=rm -rf $1/var/cache/apt/archives/*.deb $1/var/lib/apt/lists/*",
       SUITE,
       archive,
     ],
@@ -107,7 +107,7 @@ export async function debianRoot(): Promise<string> {
   const unpacked = await pycri([
     "run",
     `--volume=${folder}:/target`,
-    busyboxRoot(),
+    "host",
     "tar",
     "-xpf",
     "/target/root.tar",

@@ -65,7 +65,11 @@ function install(): { readonly node: string; readonly folder: string } {
 
 const installation = install();
 
-/** argv that begins a call of the command line. */
-export const pycriCommand: readonly [string, string] = [installation.node, join(installation.folder, "dist/pycri.cjs")];
+/** argv that begins a call of the command line, as the program's own first lines make it. */
+export const pycriCommand: readonly [string, string, string] = [
+  installation.node,
+  "--",
+  join(installation.folder, "dist/pycri.cjs"),
+];
 /** Where the package's own files are: the entry of the library below `dist/`. */
 export const installationFolder: string = installation.folder;

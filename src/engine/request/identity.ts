@@ -26,7 +26,7 @@ export function parseUserNamespace(value: string): UserNamespaceMode {
           `keep-id takes uid= and gid=, auto takes size=; "${parameter}" is neither`,
         );
       }
-      parameters.set(key, parseInteger("--userns", text, key === "size" ? 1 : 0, LARGEST_ID));
+      parameters.set(key, parseInteger("--userns", text, key === "size" ? 1 : 0, LARGEST_ID, value));
     }
   }
   switch (mode) {
@@ -61,9 +61,9 @@ export function parseIdMapping(option: string, value: string): LinuxIdMapping {
   }
   const [containerID = "", hostID = "", size = "1"] = parts;
   return {
-    containerID: parseInteger(option, containerID, 0, LARGEST_ID),
-    hostID: parseInteger(option, hostID, 0, LARGEST_ID),
-    size: parseInteger(option, size, 1, LARGEST_ID),
+    containerID: parseInteger(option, containerID, 0, LARGEST_ID, value),
+    hostID: parseInteger(option, hostID, 0, LARGEST_ID, value),
+    size: parseInteger(option, size, 1, LARGEST_ID, value),
   };
 }
 

@@ -25,16 +25,22 @@ export function parseLimit(option: string, value: string | number): number {
   return value === "-1" || value === -1 || value === "unlimited" ? -1 : parseSize(option, value);
 }
 
-/** A whole number between `least` and `most`. */
-export function parseInteger(option: string, value: string | number, least: number, most: number): number {
-  if (typeof value === "number") return requireRange(option, value, least, most);
-  if (!/^[+-]?\d+$/.test(value)) throw invalidValue(option, value, rangeHint(least, most));
-  return requireRange(option, Number(value), least, most);
+/** A whole number between `least` and `most`. `whole`: the option's value that it is a part of. */
+export function parseInteger(
+  option: string,
+  value: string | number,
+  least: number,
+  most: number,
+  whole: string = String(value),
+): number {
+  if (typeof value === "number") return requireRange(option, value, least, most, whole);
+  if (!/^[+-]?\d+$/.test(value)) throw invalidValue(option, whole, rangeHint(least, most));
+  return requireRange(option, Number(value), least, most, whole);
 }
 
-function requireRange(option: string, value: number, least: number, most: number): number {
+function requireRange(option: string, value: number, least: number, most: number, whole = String(value)): number {
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw invalidValue(option, String(value), rangeHint(least, most));
+    throw invalidValue(option, whole, rangeHint(least, most));
   }
   return value;
 }

@@ -822,12 +822,10 @@ test("landlockStatus says what the kernel can do", () => {
 // Surroundings.
 
 test("record and cgroup are woven in: the janitor first, the cgroup gone before the record", () => {
-  const note = (path: string): { readonly op: "removeHostFile"; readonly path: string } => ({
-    op: "removeHostFile",
-    path,
-  });
+  const note = (path: string) => ({ op: "removeHostFile", path, unlessStarted: 0 }) as const;
   const { spec, options } = buildSpec(request({ pidFile: "/p", cidFile: "/c" }), anna, rootFacts, extra);
   const plan = planLaunch(spec, options, anna, filter, {
+    directories: ["/made", "/made/below"],
     state: { create: [note("create")], started: [note("started")], remove: [note("state")], exitFile: "/exit" },
     cgroup: {
       prepare: [note("prepare")],
@@ -843,6 +841,8 @@ test("record and cgroup are woven in: the janitor first, the cgroup gone before 
     [
       "spawnJanitor",
       "create",
+      "/made",
+      "/made/below",
       "prepare",
       "clone",
       "runIdMapTools",
@@ -857,7 +857,13 @@ test("record and cgroup are woven in: the janitor first, the cgroup gone before 
   );
   assert.equal(find(plan, "clone")[0]?.cgroup, "/cg");
   assert.equal(find(plan, "supervise")[0]?.exitFile, "/exit");
-  assert.deepEqual(plan.cleanup, [note("cgroup"), note("state")]);
+  assert.deepEqual(plan.cleanup, [
+    note("cgroup"),
+    note("state"),
+    // Of a command that never ran nothing stays; a run that succeeded leaves them.
+    { op: "removeHostFile", path: "/c", unlessStarted: 1 },
+    { op: "removeHostFile", path: "/p", unlessStarted: 1 },
+  ]);
   assert.deepEqual(plan.reporter, ["node", "report"]);
   assert.deepEqual(NO_SURROUNDINGS.reporter, []);
 });
