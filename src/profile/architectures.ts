@@ -75,7 +75,7 @@ const table: readonly Architecture[] = [
   architecture("arm", 40 + LITTLE, 32),
   architecture("aarch64", 183 + IS_64 + LITTLE, 64, "arm64"),
   architecture("riscv64", 243 + IS_64 + LITTLE, 64),
-  architecture("loongarch64", 258 + IS_64 + LITTLE, 64),
+  architecture("loongarch64", 258 + IS_64 + LITTLE, 64, "loong64"),
   architecture("ppc", 20, 32),
   architecture("ppc64", 21 + IS_64, 64),
   architecture("ppc64le", 21 + IS_64 + LITTLE, 64),

@@ -27,6 +27,7 @@ const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /** JSON with leading `#` lines, whose integers beyond 2^53 come out as strings of their digits. */
 export function readJsonText(text: string): unknown {
   const json = text
+    .replace(/^\uFEFF/, "")
     .replace(/^(?:[ \t]*(?:#.*)?\r?\n)+/, (lines) => lines.replace(/[^\n]/g, ""))
     .replace(STRING_OR_NUMBER, (token) =>
       /^\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token,

@@ -1,15 +1,29 @@
 /**
  * Flat rule lists → Filter IR: architectures, a default, and ordered rules of call, comparisons and action, for people
  * and programs that do not want a dialect's history. The first rule that matches decides, nothing is implied: no
- * native architecture, no ENOSYS for newer calls, no reach into socketcall(2). Schema: `profiles/schema/rules.schema.json`.
+ * native architecture, no ENOSYS for newer calls, no reach into socketcall(2). x32 is an architecture of its own. Schema: `profiles/schema/rules.schema.json`.
  */
 import type { DocumentIssue } from "../schema/document-issues.ts";
 import { documentIssues } from "../schema/document-issues.ts";
 import { validateRuleList } from "../schema/generated/validators.js";
-import type { ArchitectureRules, CallRule, Clause, Comparison, ComparisonOperator, Filter } from "../seccomp/filter.ts";
+import type {
+  ArchitectureRules,
+  CallRule,
+  Clause,
+  Comparison,
+  ComparisonOperator,
+  Filter,
+  NumberRange,
+} from "../seccomp/filter.ts";
 import { parseAction } from "./action-text.ts";
 import { SECCOMP_RET_KILL_THREAD } from "./action.ts";
-import { type Architecture, type ArchitectureName, findArchitecture, X32_SYSCALL_BIT } from "./architectures.ts";
+import {
+  type Architecture,
+  type ArchitectureName,
+  architectureOf,
+  findArchitecture,
+  X32_SYSCALL_BIT,
+} from "./architectures.ts";
 import { invalidProfile } from "./invalid-profile.ts";
 import { syscallTable } from "./syscall-tables.ts";
 
@@ -73,7 +87,20 @@ export function parseRules(document: unknown, native: ArchitectureName): Filter 
       : readAction(list.unknownArchitecture, native, "/unknownArchitecture", issues);
   const unique = [...new Map(issues.map((issue) => [`${issue.pointer} ${issue.message}`, issue])).values()];
   if (unique.length > 0) throw invalidProfile(unique);
-  return { architectures: joinByAuditArchitecture(sections), unknownArchitecture };
+  const refused = refusedHalf(
+    architectures.flatMap((architecture) => architecture?.name ?? []),
+    unknownArchitecture,
+  );
+  return { architectures: joinByAuditArchitecture(sections, refused), unknownArchitecture };
+}
+
+/** x86_64 and x32 share an AUDIT_ARCH value: the numbers of the one that is not listed are an unknown architecture's. */
+function refusedHalf(listed: readonly ArchitectureName[], action: number): readonly NumberRange[] {
+  if (listed.includes("x86_64") === listed.includes("x32")) return [];
+  return listed.includes("x32")
+    ? [{ first: 0, last: X32_SYSCALL_BIT - 1, action }]
+    : // −1 is what a tracer writes to skip a call, and no call of any architecture.
+      [{ first: X32_SYSCALL_BIT, last: 0xfffffffe, action }];
 }
 
 function checkCalls(
@@ -126,9 +153,14 @@ function readSection(list: RuleListDocument, architecture: Architecture, issues:
 }
 
 /** x86_64 and x32 in one list are one section; the x32 half of a name has numbers of its own. */
-function joinByAuditArchitecture(sections: readonly ArchitectureRules[]): readonly ArchitectureRules[] {
+function joinByAuditArchitecture(
+  sections: readonly ArchitectureRules[],
+  refused: readonly NumberRange[],
+): readonly ArchitectureRules[] {
   const joined = new Map<number, ArchitectureRules>();
-  for (const section of sections) {
+  const shared = architectureOf("x32").auditArchitecture;
+  for (const plain of sections) {
+    const section = plain.auditArchitecture === shared ? { ...plain, ranges: refused } : plain;
     const earlier = joined.get(section.auditArchitecture);
     joined.set(
       section.auditArchitecture,

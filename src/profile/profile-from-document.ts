@@ -39,8 +39,8 @@ export function profileFromDocument(document: ProfileDocument): Profile {
 }
 
 function parseTop(document: ProfileDocument, rules: readonly ProfileRule[], issues: Issues): Profile {
-  const confined = Boolean(document.defaultAction) || rules.length > 0;
-  if (confined && !document.defaultAction) issues.add("", "defaultAction is missing");
+  const confined = Boolean(document.defaultAction) || (document.syscalls ?? []).length > 0;
+  if (confined && !document.defaultAction) issues.add("/defaultAction", "defaultAction is missing");
   if ((document.architectures ?? []).length > 0 && (document.archMap ?? []).length > 0)
     issues.add("/archMap", "architectures and archMap exclude each other");
 
@@ -60,7 +60,7 @@ function parseTop(document: ProfileDocument, rules: readonly ProfileRule[], issu
 
   const subArchitectures = new Map<ArchitectureName, readonly ArchitectureName[]>();
   for (const [index, entry] of (document.archMap ?? []).entries()) {
-    const [architecture] = parseArchitectures([entry.architecture], `/archMap/${index}/architecture`, issues);
+    const architecture = parseArchitecture(entry.architecture, `/archMap/${index}/architecture`, issues);
     const further = parseArchitectures(entry.subArchitectures ?? [], `/archMap/${index}/subArchitectures`, issues);
     if (architecture !== undefined) subArchitectures.set(architecture, further);
   }
@@ -136,12 +136,13 @@ function parseAction(
 }
 
 function parseArchitectures(names: readonly string[], pointer: string, issues: Issues): readonly ArchitectureName[] {
-  return names.flatMap((name, index) => {
-    const architecture = findArchitecture(name);
-    if (architecture !== undefined) return [architecture.name];
-    issues.add(`${pointer}/${index}`, `"${name}" is no architecture`);
-    return [];
-  });
+  return names.flatMap((name, index) => parseArchitecture(name, `${pointer}/${index}`, issues) ?? []);
+}
+
+function parseArchitecture(name: string, pointer: string, issues: Issues): ArchitectureName | undefined {
+  const architecture = findArchitecture(name);
+  if (architecture === undefined) issues.add(pointer, `"${name}" is no architecture`);
+  return architecture?.name;
 }
 
 function parseCondition(condition: ConditionDocument | null | undefined, pointer: string, issues: Issues): Condition {

@@ -15,6 +15,7 @@ import {
 } from "./action.ts";
 import { type Architecture, type ArchitectureName, architectureOf, X32_SYSCALL_BIT } from "./architectures.ts";
 import { errnoNumber } from "./errno.ts";
+import { notifies } from "./filter-flags.ts";
 import { multiplexedCalls, selectorMask } from "./multiplexers.ts";
 import type { Condition, Profile, ProfileRule, ProfileWarning } from "./profile.ts";
 import { callsNewerThan, isKnownCall, type SyscallTable, syscallTable } from "./syscall-tables.ts";
@@ -48,6 +49,8 @@ export function resolveProfile(profile: Profile, target: ResolveTarget): Resolve
   const tables = names.map((name) => syscallTable(name).numbers);
   const isKnown = (call: string): boolean => tables.some((table) => table.has(call)) || isKnownCall(call);
   for (const rule of profile.rules) checkRule(rule, isKnown, warnings);
+  if (profile.listenerPath !== undefined && !notifies(profile))
+    warnings.add("LISTENER_WITHOUT_NOTIFY", "/listenerPath", "", "no rule hands a call to the listener");
 
   const sections = names.map((name) => resolveArchitecture(profile, rules, architectureOf(name), named, warnings));
   return {
@@ -119,7 +122,13 @@ export function repeatsAnIndex(comparisons: readonly Comparison[]): boolean {
 /** What the rules say of one call on one architecture. */
 interface Draft {
   readonly clauses: Clause[];
+  /** The clauses' actions by their conditions. */
+  readonly conditions: Map<string, number>;
   unconditional: number | undefined;
+}
+
+function emptyDraft(): Draft {
+  return { clauses: [], conditions: new Map(), unconditional: undefined };
 }
 
 interface Section {
@@ -142,12 +151,15 @@ function resolveArchitecture(
   for (const rule of rules) {
     const action = localAction(rule.action, rule.errnoName, architecture.name);
     // runc and crun skip a rule that repeats the default, wherever it stands.
-    if (action === defaultAction) continue;
+    if (action === defaultAction) {
+      warnings.add("RULE_WITHOUT_EFFECT", rule.pointer, "", REPEATS_DEFAULT);
+      continue;
+    }
     const clauses = alternatives(rule, action, architecture, warnings);
     for (const name of rule.names) {
       const draft = drafts.of(name);
       if (draft === undefined) continue;
-      if (clauses.length > 0) draft.clauses.push(...clauses);
+      if (clauses.length > 0) addClauses(draft, clauses, rule.pointer, name, warnings);
       else if (draft.unconditional === undefined) draft.unconditional = action;
       else if (draft.unconditional !== action)
         warnings.add(
@@ -167,6 +179,30 @@ function resolveArchitecture(
   };
 }
 
+const REPEATS_DEFAULT = "the rule repeats the default action: it is skipped, and other rules for its calls still count";
+
+/** libseccomp refuses a condition that occurs again with another action (EEXIST); here the earlier rule decides. */
+function addClauses(draft: Draft, clauses: readonly Clause[], pointer: string, name: string, warnings: Warnings): void {
+  for (const clause of clauses) {
+    const condition = clause.comparisons.map(comparisonKey).sort().join();
+    const earlier = draft.conditions.get(condition);
+    if (earlier === undefined) {
+      draft.conditions.set(condition, clause.action);
+      draft.clauses.push(clause);
+    } else if (earlier !== clause.action)
+      warnings.add(
+        "CONFLICTING_RULES",
+        pointer,
+        name,
+        `"${name}" already has a rule with this condition and another action; the earlier one wins`,
+      );
+  }
+}
+
+function comparisonKey({ index, operator, value, mask }: Comparison): string {
+  return `${index} ${operator} ${value} ${mask}`;
+}
+
 /** Drafts by number, so that two names of one number meet; and by name for what only a multiplexer carries. */
 class Drafts {
   readonly #table: SyscallTable;
@@ -182,7 +218,7 @@ class Drafts {
     const number = this.#table.numbers.get(name);
     if (number === undefined) return this.carried(name) ?? this.#addCarried(name);
     let draft = this.#byNumber.get(number);
-    if (draft === undefined) this.#byNumber.set(number, (draft = { clauses: [], unconditional: undefined }));
+    if (draft === undefined) this.#byNumber.set(number, (draft = emptyDraft()));
     return draft;
   }
 
@@ -199,7 +235,7 @@ class Drafts {
   #addCarried(name: string): Draft | undefined {
     const multiplexer = multiplexedCalls.get(name)?.multiplexer;
     if (multiplexer === undefined || !this.has(multiplexer)) return undefined;
-    const draft: Draft = { clauses: [], unconditional: undefined };
+    const draft = emptyDraft();
     this.#carried.set(name, draft);
     return draft;
   }
@@ -298,10 +334,14 @@ function newerRanges(
   const action = localAction(SECCOMP_RET_ERRNO + ENOSYS, "ENOSYS", architecture.name);
   const isNewer = (number: number): boolean => table.names.get(number)?.some((name) => newer.has(name)) ?? false;
 
+  // setup(2), which only the kernel's own start could call: programs ask for it to see ENOSYS (runc).
+  const setup: readonly NumberRange[] =
+    architecture.name === "s390" || architecture.name === "s390x" ? [{ first: 0, last: 0, action }] : [];
+
   // Where nothing but newer calls follow, their range has no end short of the next block of numbers.
   let open = table.largest + 1;
   while (isNewer(open - 1)) open -= 1;
-  const ranges: NumberRange[] = [];
+  const ranges: NumberRange[] = [...setup];
   const scattered = [...newer].map((name) => table.numbers.get(name) ?? 0).sort((a, b) => a - b);
   for (const number of new Set(scattered)) {
     if (number >= open) continue;

@@ -125,9 +125,36 @@ describe("combining rules", () => {
     );
   });
 
-  test("a rule that repeats the default is skipped", () => {
-    const filter = resolve(allowList({ names: ["read"], action: "SCMP_ACT_ERRNO", errnoRet: 1 }, allow("read")));
-    assert.equal(call(filter, 0)?.otherwise, SECCOMP_RET_ALLOW);
+  test("a rule that repeats the default is skipped, wherever it stands, and reported", () => {
+    const repeated: RuleDocument = { names: ["read"], action: "SCMP_ACT_ERRNO", errnoRet: 1, args: [equals(0, 5)] };
+    for (const rules of [
+      [repeated, allow("read")],
+      [allow("read"), repeated],
+    ]) {
+      const { filter, warnings } = resolveProfile(parseProfile(allowList(...rules)), target);
+      assert.deepEqual(call(filter, 0), { number: 0, argumentBits: 64, clauses: [], otherwise: SECCOMP_RET_ALLOW });
+      assert.deepEqual(
+        warnings.map(({ code, pointer }) => `${code} ${pointer}`),
+        [`RULE_WITHOUT_EFFECT /syscalls/${rules.indexOf(repeated)}`],
+      );
+    }
+  });
+
+  test("a listener that no rule hands a call to is reported", () => {
+    const { warnings } = resolveProfile(parseProfile({ ...allowList(allow("read")), listenerPath: "/run/l" }), target);
+    assert.deepEqual(warnings, [
+      { code: "LISTENER_WITHOUT_NOTIFY", message: "no rule hands a call to the listener", pointer: "/listenerPath" },
+    ]);
+  });
+
+  test("a name that no architecture knows is reported once, at its rule", () => {
+    const { warnings } = resolveProfile(
+      parseProfile({ ...allowList(allow("read"), allow("raed")), architectures: ["SCMP_ARCH_X86"] }),
+      target,
+    );
+    assert.deepEqual(warnings, [
+      { code: "UNKNOWN_CALL", message: 'no architecture has a system call named "raed"', pointer: "/syscalls/1" },
+    ]);
   });
 
   test("comparisons on one argument become alternatives, all of them", () => {
@@ -135,6 +162,25 @@ describe("combining rules", () => {
     assert.deepEqual(
       call(filter, 135)?.clauses.map(({ comparisons }) => comparisons.map(({ index, value }) => [index, value])),
       [[[0, 1n]], [[0, 2n]], [[1, 3n]]],
+    );
+  });
+
+  test("a condition that comes again with another action is reported, and the first decides", () => {
+    const profile = parseProfile(
+      allowList(allow("personality", { args: [equals(0, 1), equals(1, 2)] }), {
+        names: ["personality"],
+        action: "SCMP_ACT_LOG",
+        args: [equals(1, 2), equals(0, 1)],
+      }),
+    );
+    const { filter, warnings } = resolveProfile(profile, target);
+    assert.deepEqual(
+      call(filter, 135)?.clauses.map(({ action }) => action),
+      [SECCOMP_RET_ALLOW],
+    );
+    assert.deepEqual(
+      warnings.map(({ code, pointer }) => `${code} ${pointer}`),
+      ["CONFLICTING_RULES /syscalls/1"],
     );
   });
 
@@ -232,6 +278,13 @@ describe("calls newer than the profile", () => {
   test("ENOSYS has the architecture's own number", () => {
     const mips = resolve(allowList(allow("read")), { native: "mips64" });
     assert.equal(mips.architectures[0]?.ranges[0]?.action, SECCOMP_RET_ERRNO + 89);
+  });
+
+  test("setup(2) of s390 is answered like a newer call", () => {
+    const [s390x] = resolve(allowList(allow("read")), { native: "s390x" }).architectures;
+    assert.deepEqual(s390x?.ranges[0], { first: 0, last: 0, action: ENOSYS });
+    const named = resolve({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [] }, { native: "s390x" });
+    assert.deepEqual(named.architectures[0]?.ranges, []);
   });
 
   test("arm's private calls keep the default", () => {
