@@ -106,13 +106,13 @@ export async function debianRoot(): Promise<string> {
   execFileSync("mkdir", [root], asCaller);
   const unpacked = await pycri([
     "run",
-    `--volume=${folder}:/target`,
+    `--volume=${folder}:/tmp/target`,
     "host",
     "tar",
     "-xpf",
-    "/target/root.tar",
+    "/tmp/target/root.tar",
     "-C",
-    "/target/root",
+    "/tmp/target/root",
     "--exclude=./dev/*",
   ]);
   if (unpacked.status !== 0) throw new Error(`cannot unpack the Debian root: ${unpacked.stderr}`);

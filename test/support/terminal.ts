@@ -52,8 +52,8 @@ export class Terminal implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // Closes the master, too, once a read under way has ended.
     this.#stream.destroy();
     closeSync(this.#slave);
-    closeSync(this.#master);
   }
 }
