@@ -15,6 +15,8 @@ export interface Member {
   readonly major?: number;
   readonly minor?: number;
   readonly brokenChecksum?: boolean;
+  /** Changes the finished header before its checksum. */
+  readonly patch?: (block: Buffer) => void;
   /** PAX records before the entry; values are byte strings. */
   readonly pax?: Readonly<Record<string, string>>;
 }
@@ -64,6 +66,7 @@ function header(entry: Member, dataSize: number): Buffer {
   block.write("ustar\x0000", 257, "latin1");
   octal(entry.major ?? 0, 7, 329);
   octal(entry.minor ?? 0, 7, 337);
+  entry.patch?.(block);
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, entry.brokenChecksum === true ? 1 : 0);
   octal(sum, 6, 148);

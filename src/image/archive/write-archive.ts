@@ -9,6 +9,7 @@ import { parseImageConfig } from "../../oci/image-config.ts";
 import { type ImageManifest, encodeIndex, encodeJson, parseManifest } from "../../oci/manifest.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
 import { ARCHIVE_END, encodeEntry, padding } from "../layer/tar-writer.ts";
+import { wholeSeconds } from "../layer/timestamp.ts";
 import type { ImageRecord } from "../storage/image-records.ts";
 import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
 
@@ -153,7 +154,7 @@ async function* writeMember({ path, size, chunks }: Member): AsyncGenerator<Uint
     uid: 0,
     gid: 0,
     size,
-    mtime: 0,
+    mtime: wholeSeconds(0),
     attributes: new Map(),
   });
   let written = 0;

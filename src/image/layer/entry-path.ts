@@ -69,6 +69,14 @@ export function classifyName(base: string, path: string): EntryName {
   return { kind: "whiteout", target };
 }
 
+/** Whether a name lies below AUFS's own directories; one below a whiteout is an error. */
+export function isBelowAufs(parents: readonly string[], path: string): boolean {
+  const marked = parents.find((component) => component.startsWith(WHITEOUT_PREFIX));
+  if (marked === undefined) return false;
+  if (marked.startsWith(AUFS_PREFIX)) return true;
+  throw badName(path, "lies below a whiteout");
+}
+
 /** The archived name of a whiteout. */
 export function whiteoutName(base: string): string {
   return WHITEOUT_PREFIX + base;

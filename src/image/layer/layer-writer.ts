@@ -15,13 +15,12 @@ import {
   fchmodSync,
   fchownSync,
   ftruncateSync,
-  futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
-  lutimesSync,
   mkdirSync,
   openSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -30,12 +29,14 @@ import {
 } from "node:fs";
 import { RuntimeError } from "../../errors.ts";
 import { setAttribute } from "../../sys/extended-attributes.ts";
+import { setDescriptorTime, setPathTime } from "../../sys/file-times.ts";
 import { makeFifo, makeWhiteout } from "../../sys/special-files.ts";
-import { attributeFate } from "./attribute-policy.ts";
-import { classifyName, fsPath, splitEntryPath, textOfBytes } from "./entry-path.ts";
+import { attributeFate, portableCapability } from "./attribute-policy.ts";
+import { classifyName, fsPath, isBelowAufs, splitEntryPath, textOfBytes } from "./entry-path.ts";
 import type { LayerAccount } from "./limits.ts";
-import { type SparseSegment, readLeadingMap } from "./sparse-map.ts";
+import { LeadingMap, type SparseSegment, badMap } from "./sparse-map.ts";
 import type { EntrySink, TarEntry } from "./tar-reader.ts";
+import type { Timestamp } from "./timestamp.ts";
 
 export interface LayerWriterOptions {
   /** Prefix of every path: "" after chroot(2). */
@@ -65,7 +66,7 @@ export interface LayerReport {
 
 interface DirectoryAttributes {
   readonly mode: number;
-  readonly mtime: number;
+  readonly mtime: Timestamp;
 }
 
 const MAX_NOTES = 100;
@@ -79,8 +80,8 @@ export class LayerWriter {
   readonly #options: LayerWriterOptions;
   readonly #account: LayerAccount;
   readonly #notes: string[] = [];
-  /** Directories known to exist, so that each is looked at once. */
-  readonly #known = new Set<string>();
+  /** Directories known to exist, so that each is looked at once, by the paths that lead to them without a symlink. */
+  readonly #known = new Map<string, string>();
   /** Modes and times of directories, set at the end: until then entries are being made in them. */
   readonly #directories = new Map<string, DirectoryAttributes>();
   readonly #owners = new Map<string, RecordedOwner>();
@@ -88,7 +89,7 @@ export class LayerWriter {
   constructor(options: LayerWriterOptions) {
     this.#options = options;
     this.#account = options.account;
-    this.#known.add(options.root);
+    this.#known.set(options.root, options.root);
   }
 
   /** Make an entry; the sink takes a file's contents. */
@@ -104,7 +105,9 @@ export class LayerWriter {
     }
     const name = classifyName(base, entry.name);
     if (name.kind === "ignored") return null;
-    const parent = this.#makeParents(components.slice(0, -1), entry.name);
+    const parents = components.slice(0, -1);
+    if (isBelowAufs(parents, entry.name)) return null;
+    const parent = this.#makeParents(parents, entry.name);
     if (name.kind === "opaque") {
       this.#makeOpaque(parent);
       return null;
@@ -122,7 +125,7 @@ export class LayerWriter {
       const descriptor = openSync(this.#fsPath(path), OPEN_DIRECTORY);
       try {
         fchmodSync(descriptor, mode);
-        futimesSync(descriptor, mtime, mtime);
+        setDescriptorTime(descriptor, mtime);
       } finally {
         closeSync(descriptor);
       }
@@ -153,7 +156,7 @@ export class LayerWriter {
         this.#setOwner(entry, path);
         chmodSync(this.#fsPath(path), entry.mode);
         this.#setAttributes(entry, path);
-        lutimesSync(this.#fsPath(path), entry.mtime, entry.mtime);
+        setPathTime(this.#fsPath(path), entry.mtime);
         return null;
       case "character-device":
       case "block-device":
@@ -183,7 +186,7 @@ export class LayerWriter {
           if (owned) this.#checkId(entry, () => fchownSync(descriptor, entry.uid, entry.gid));
           if (owned || mode !== entry.mode) fchmodSync(descriptor, entry.mode);
           this.#setAttributes(entry, path);
-          futimesSync(descriptor, entry.mtime, entry.mtime);
+          setDescriptorTime(descriptor, entry.mtime);
         } finally {
           closeSync(descriptor);
         }
@@ -204,7 +207,7 @@ export class LayerWriter {
         if (isWhiteout(status)) this.#makeOpaque(path);
       }
     }
-    this.#known.add(path);
+    this.#known.set(path, path);
     this.#finishDirectory(entry, path);
   }
 
@@ -220,16 +223,16 @@ export class LayerWriter {
     this.#replacing(path, () => symlinkSync(fsPath(linkName), this.#fsPath(path)));
     this.#setOwner(entry, path);
     this.#setAttributes(entry, path);
-    lutimesSync(this.#fsPath(path), entry.mtime, entry.mtime);
+    setPathTime(this.#fsPath(path), entry.mtime);
   }
 
   #makeHardLink(entry: TarEntry, path: string): void {
     const components = splitEntryPath(entry.linkName);
     if (components.length === 0) throw bad(entry.name, "is a hard link to the root");
-    const target = `${this.#options.root}/${components.join("/")}`;
+    const target = this.#findTarget(components);
     if (target === path) throw bad(entry.name, "is a hard link to itself");
-    const status = lstatSync(this.#fsPath(target), { throwIfNoEntry: false });
-    if (status === undefined || isWhiteout(status)) {
+    const status = target === null ? undefined : lstatSync(this.#fsPath(target), { throwIfNoEntry: false });
+    if (target === null || status === undefined || isWhiteout(status)) {
       throw bad(entry.name, `is a hard link to "${textOfBytes(entry.linkName)}", which the layer does not have`);
     }
     if (status.isDirectory()) throw bad(entry.name, "is a hard link to a directory");
@@ -238,26 +241,55 @@ export class LayerWriter {
     if (owner !== undefined) this.#recordOwner(path, owner.uid, owner.gid);
   }
 
-  /** Make parents that the archive has not listed, 0755 and root's, as Docker does. */
+  /** Where the target of a hard link lies, or null. */
+  #findTarget(components: readonly string[]): string | null {
+    const parent = [this.#options.root, ...components.slice(0, -1)].join("/");
+    const known = this.#known.get(parent);
+    if (known !== undefined) return `${known}/${components.at(-1)}`;
+    const status = lstatSync(this.#fsPath(parent), { throwIfNoEntry: false });
+    if (status === undefined || !this.#isDirectory(parent, status)) return null;
+    return `${this.#realPath(parent)}/${components.at(-1)}`;
+  }
+
+  /**
+   * Make parents that the archive has not listed, 0755 and root's, as Docker does.
+   * @returns the path without symlinks, by which a directory's attributes are kept: a symlink may lead elsewhere later.
+   */
   #makeParents(components: readonly string[], name: string): string {
     let path = this.#options.root;
     for (const component of components) {
-      path += `/${component}`;
-      if (this.#known.has(path)) continue;
-      const status = lstatSync(this.#fsPath(path), { throwIfNoEntry: false });
-      if (status === undefined) {
-        this.#account.addEntry();
-        mkdirSync(this.#fsPath(path), PARENT_MODE);
-      } else if (isWhiteout(status)) {
-        this.#remove(path, status);
-        mkdirSync(this.#fsPath(path), PARENT_MODE);
-        this.#makeOpaque(path);
-      } else if (!this.#isDirectory(path, status)) {
-        throw bad(name, `lies below "${textOfBytes(path)}", which is no directory`);
+      const next = `${path}/${component}`;
+      const known = this.#known.get(next);
+      if (known !== undefined) {
+        path = known;
+        continue;
       }
-      this.#known.add(path);
+      path = this.#makeParent(next, name);
+      this.#known.set(next, path);
     }
     return path;
+  }
+
+  #makeParent(path: string, name: string): string {
+    const status = lstatSync(this.#fsPath(path), { throwIfNoEntry: false });
+    if (status === undefined) {
+      this.#account.addEntry();
+      mkdirSync(this.#fsPath(path), PARENT_MODE);
+    } else if (isWhiteout(status)) {
+      this.#remove(path, status);
+      mkdirSync(this.#fsPath(path), PARENT_MODE);
+      this.#makeOpaque(path);
+    } else if (!this.#isDirectory(path, status)) {
+      throw bad(name, `lies below "${textOfBytes(path)}", which is no directory`);
+    } else if (status.isSymbolicLink()) {
+      return this.#realPath(path);
+    }
+    return path;
+  }
+
+  #realPath(path: string): string {
+    const real = realpathSync.native(this.#fsPath(path), { encoding: "buffer" }).toString("latin1");
+    return real === "/" ? this.#options.root : real;
   }
 
   #isDirectory(path: string, status: Stats): boolean {
@@ -285,17 +317,20 @@ export class LayerWriter {
     this.#owners.delete(path);
     if (!status.isDirectory()) {
       unlinkSync(this.#fsPath(path));
-      if (status.isSymbolicLink()) this.#known.clear();
-      this.#known.add(this.#options.root);
+      if (status.isSymbolicLink()) this.#forgetKnown();
       return;
     }
     rmSync(this.#fsPath(path), { recursive: true });
-    this.#known.clear();
-    this.#known.add(this.#options.root);
+    this.#forgetKnown();
     const below = `${path}/`;
     for (const map of [this.#directories, this.#owners]) {
       for (const other of map.keys()) if (other === path || other.startsWith(below)) map.delete(other);
     }
+  }
+
+  #forgetKnown(): void {
+    this.#known.clear();
+    this.#known.set(this.#options.root, this.#options.root);
   }
 
   /**
@@ -311,7 +346,7 @@ export class LayerWriter {
 
   #makeOpaque(path: string): void {
     if (this.#options.bottom) return;
-    if (setAttribute(this.#fsPath(path), OPAQUE_ATTRIBUTE, Buffer.from("y"))) return;
+    if (setAttribute(this.#fsPath(path), OPAQUE_ATTRIBUTE, Buffer.from("y")) === null) return;
     throw new RuntimeError("HOST_UNSUPPORTED", `Cannot set "${OPAQUE_ATTRIBUTE}" on "${textOfBytes(path)}"`, {
       hint: "The image store must lie on a file system with user extended attributes (tmpfs has them since Linux 6.6).",
     });
@@ -359,9 +394,12 @@ export class LayerWriter {
       if (fate === "opaque") {
         if (entry.type === "directory") this.#makeOpaque(path);
       } else if (fate === "note") {
-        this.#note(`attribute "${name}" of "${textOfBytes(entry.name)}" left out`);
-      } else if (fate === "set" && !setAttribute(this.#fsPath(path), name, Buffer.from(value, "latin1"))) {
-        this.#note(`attribute "${name}" of "${textOfBytes(entry.name)}" left out: the file system has none`);
+        this.#note(`attribute "${textOfBytes(name)}" of "${textOfBytes(entry.name)}" left out`);
+      } else if (fate === "set") {
+        const portable = name === "security.capability" ? portableCapability(value) : value;
+        const refusal = setAttribute(this.#fsPath(path), name, Buffer.from(portable, "latin1"));
+        if (refusal !== null)
+          this.#note(`attribute "${textOfBytes(name)}" of "${textOfBytes(entry.name)}" left out: ${refusal}`);
       }
     }
   }
@@ -394,8 +432,7 @@ class SparseContents {
   readonly #descriptor: number;
   readonly #size: number;
   #segments: readonly SparseSegment[] | null;
-  /** Beginning of the data while its map is incomplete. */
-  #head: Uint8Array = new Uint8Array(0);
+  readonly #map: LeadingMap;
   #index = 0;
   #filled = 0;
 
@@ -403,6 +440,7 @@ class SparseContents {
     this.#descriptor = descriptor;
     this.#size = size;
     this.#segments = segments;
+    this.#map = new LeadingMap(size);
   }
 
   write(chunk: Uint8Array): void {
@@ -410,18 +448,17 @@ class SparseContents {
       this.#fill(chunk, this.#segments);
       return;
     }
-    this.#head = Buffer.concat([this.#head, chunk]);
-    const map = readLeadingMap(this.#head, this.#size);
+    const map = this.#map.read(chunk);
     if (map === null) return;
     this.#segments = map.segments;
-    this.#fill(this.#head.subarray(map.end), map.segments);
+    this.#fill(chunk.subarray(map.end), map.segments);
   }
 
   #fill(data: Uint8Array, segments: readonly SparseSegment[]): void {
     let rest = data;
     while (rest.byteLength > 0) {
       const segment = segments[this.#index];
-      if (segment === undefined) throw new Error("a sparse file has more data than its map lists");
+      if (segment === undefined) throw badMap("more data is stored than it lists");
       const part = rest.subarray(0, segment.length - this.#filled);
       writeAll(this.#descriptor, part, segment.offset + this.#filled);
       this.#filled += part.byteLength;
@@ -435,7 +472,7 @@ class SparseContents {
 
   end(): void {
     if (this.#segments === null || this.#index < this.#segments.length) {
-      throw new Error("a sparse file has less data than its map lists");
+      throw badMap("less data is stored than it lists");
     }
     ftruncateSync(this.#descriptor, this.#size);
   }

@@ -1,6 +1,6 @@
 /**
- * GNU's sparse files in PAX archives (GNU tar manual, "Storing Sparse Files"): versions 0.1 and 1.0. The header or
- * the beginning of the data lists the segments that are stored; all else is a hole. Pure.
+ * GNU's sparse files (GNU tar manual, "Storing Sparse Files"): the old format of type "S", and versions 0.0, 0.1 and 1.0 in
+ * PAX records. The header or the beginning of the data lists the segments that are stored; all else is a hole. Pure.
  */
 
 import { RuntimeError } from "../../errors.ts";
@@ -19,7 +19,10 @@ export interface SparseFile {
   readonly segments: readonly SparseSegment[] | null;
 }
 
-const MAX_SEGMENTS = 1_000_000;
+/** As many as Go's reader takes, more or less; a map must not fill the memory (CVE-2025-58183). */
+export const MAX_SEGMENTS = 65_536;
+const MAX_MAP_BYTES = 1024 * 1024;
+const MAX_DIGITS = 16;
 const BLOCK = 512;
 
 /** What PAX records say about sparseness, or null for an ordinary file. */
@@ -35,56 +38,90 @@ export function readSparseRecords(records: ReadonlyMap<string, string>): SparseF
   if (map !== undefined && size !== undefined) {
     const realSize = parseNumber(size);
     const numbers = map === "" ? [] : map.split(",").map(parseNumber);
-    return { name, size: realSize, segments: checkSegments(numbers, realSize) };
+    if (numbers.length % 2 !== 0) throw badMap("its length is wrong");
+    const segments = Array.from({ length: numbers.length / 2 }, (_, index) => ({
+      offset: numbers[index * 2] ?? 0,
+      length: numbers[index * 2 + 1] ?? 0,
+    }));
+    return { name, size: realSize, segments: checkSegments(segments, realSize) };
   }
   if (major !== undefined || size !== undefined) throw badMap("its version is unknown");
   return null;
 }
 
 /**
- * Read the map at the beginning of version 1.0 data.
- * @returns null when `data` does not hold all of it yet; else the segments and where their bytes begin.
+ * Reads the map at the beginning of version 1.0 data, which comes in pieces: lines with decimal numbers, the count of
+ * segments first, filled up to a block.
  */
-export function readLeadingMap(
-  data: Uint8Array,
-  size: number,
-): { readonly segments: readonly SparseSegment[]; readonly end: number } | null {
-  let position = 0;
-  const next = (): number | null => {
-    const end = data.indexOf(0x0a, position);
-    if (end === -1) {
-      if (data.length - position > 20) throw badMap("a number has no end");
-      return null;
-    }
-    const value = parseNumber(Buffer.from(data.subarray(position, end)).toString("latin1"));
-    position = end + 1;
-    return value;
-  };
-  const count = next();
-  if (count === null) return null;
-  if (count > MAX_SEGMENTS) throw badMap(`it has ${count} segments`);
-  const numbers: number[] = [];
-  while (numbers.length < count * 2) {
-    const value = next();
-    if (value === null) return null;
-    numbers.push(value);
+export class LeadingMap {
+  readonly #size: number;
+  #bytes = 0;
+  #digits = "";
+  /** The count of segments, then offsets and lengths. */
+  readonly #numbers: number[] = [];
+
+  constructor(size: number) {
+    this.#size = size;
   }
-  const end = Math.ceil(position / BLOCK) * BLOCK;
-  return data.length < end ? null : { segments: checkSegments(numbers, size), end };
+
+  /** @returns null while the map goes on; at its end the segments, and where in `data` their bytes begin. */
+  read(data: Uint8Array): { readonly segments: readonly SparseSegment[]; readonly end: number } | null {
+    for (let at = 0; at < data.length; at++) {
+      if (this.#isComplete()) {
+        // What is left of the last block.
+        const end = at + ((BLOCK - (this.#bytes % BLOCK)) % BLOCK);
+        if (end <= data.length) return { segments: this.#segments(), end };
+        this.#bytes += data.length - at;
+        return null;
+      }
+      this.#take(data[at] ?? 0);
+    }
+    return this.#isComplete() && this.#bytes % BLOCK === 0 ? { segments: this.#segments(), end: data.length } : null;
+  }
+
+  #take(byte: number): void {
+    this.#bytes++;
+    if (byte !== 0x0a) {
+      this.#digits += String.fromCharCode(byte);
+      if (this.#digits.length > MAX_DIGITS) throw badMap("a number has no end");
+      return;
+    }
+    const number = parseNumber(this.#digits);
+    this.#digits = "";
+    if (this.#numbers.length === 0 && number > MAX_SEGMENTS) throw badMap(`it has ${number} segments`);
+    if (this.#bytes > MAX_MAP_BYTES) throw badMap(`it is longer than ${MAX_MAP_BYTES} bytes`);
+    this.#numbers.push(number);
+  }
+
+  #isComplete(): boolean {
+    const [count] = this.#numbers;
+    return count !== undefined && this.#numbers.length === 1 + count * 2;
+  }
+
+  #segments(): readonly SparseSegment[] {
+    const [count = 0, ...numbers] = this.#numbers;
+    const segments = Array.from({ length: count }, (_, index) => ({
+      offset: numbers[index * 2] ?? 0,
+      length: numbers[index * 2 + 1] ?? 0,
+    }));
+    return checkSegments(segments, this.#size);
+  }
 }
 
-function checkSegments(numbers: readonly number[], size: number): readonly SparseSegment[] {
-  if (numbers.length % 2 !== 0 || numbers.length > MAX_SEGMENTS * 2) throw badMap("its length is wrong");
-  const segments: SparseSegment[] = [];
+/** Segments in order, within the file; those without bytes are left out. */
+export function checkSegments(segments: readonly SparseSegment[], size: number): readonly SparseSegment[] {
+  if (segments.length > MAX_SEGMENTS) throw badMap(`it has ${segments.length} segments`);
   let position = 0;
-  for (let index = 0; index < numbers.length; index += 2) {
-    const offset = numbers[index] ?? 0;
-    const length = numbers[index + 1] ?? 0;
+  for (const { offset, length } of segments) {
     if (offset < position || offset + length > size) throw badMap("segments overlap or lie beyond the file's end");
-    if (length > 0) segments.push({ offset, length });
     position = offset + length;
   }
-  return segments;
+  return segments.filter(({ length }) => length > 0);
+}
+
+/** Bytes that the archive stores for these segments. */
+export function storedBytes(segments: readonly SparseSegment[]): number {
+  return segments.reduce((sum, { length }) => sum + length, 0);
 }
 
 function parseNumber(text: string): number {
@@ -93,6 +130,6 @@ function parseNumber(text: string): number {
   throw badMap(`"${text.slice(0, 40)}" is not a number`);
 }
 
-function badMap(fault: string): RuntimeError {
+export function badMap(fault: string): RuntimeError {
   return new RuntimeError("INVALID_LAYER", `Cannot unpack the layer: a sparse file's map is malformed: ${fault}`);
 }

@@ -1,14 +1,30 @@
 /**
- * Reads a tar archive entry by entry: tar-stream, and around it what layers need beyond that library. Names and PAX
- * values stay byte strings, PAX records are read strictly, sparse maps are understood, and headers on which readers are
- * known to disagree are refused, so that what was scanned elsewhere is what is unpacked here.
+ * Reads a tar archive entry by entry. Names and PAX values stay byte strings, all of GNU's sparse formats are understood,
+ * what must be held in memory is bounded, and headers on which readers are known to disagree are refused, so that what was
+ * scanned elsewhere is what is unpacked here. Synchronous: data goes through as it comes.
  */
 
-import { type Extract, extract } from "tar-stream";
 import { RuntimeError } from "../../errors.ts";
 import { textOfBytes } from "./entry-path.ts";
 import { parsePaxRecords, parsePaxTime } from "./pax-records.ts";
-import { type SparseFile, readSparseRecords } from "./sparse-map.ts";
+import {
+  MAX_SEGMENTS,
+  type SparseFile,
+  type SparseSegment,
+  badMap,
+  checkSegments,
+  readSparseRecords,
+  storedBytes,
+} from "./sparse-map.ts";
+import {
+  BLOCK_BYTES,
+  type HeaderBlock,
+  decodeHeader,
+  decodeSparseExtension,
+  decodeSparseHeader,
+  isZeroBlock,
+} from "./tar-header.ts";
+import { type Timestamp, wholeSeconds } from "./timestamp.ts";
 
 export type EntryType = "file" | "directory" | "symlink" | "link" | "fifo" | "character-device" | "block-device";
 
@@ -24,8 +40,7 @@ export interface TarEntry {
   readonly gid: number;
   /** Bytes stored in the archive. */
   readonly size: number;
-  /** Seconds. */
-  readonly mtime: number;
+  readonly mtime: Timestamp;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
   /** Values are byte strings. */
@@ -35,6 +50,7 @@ export interface TarEntry {
 
 /** Takes the data of one entry. */
 export interface EntrySink {
+  /** The chunk's memory belongs to somebody else. */
   write(chunk: Uint8Array): void;
   /** All data has come. */
   end(): void;
@@ -43,215 +59,292 @@ export interface EntrySink {
 /** Called for each entry; null when its data is not wanted. What it throws ends the reading. */
 export type EntryHandler = (entry: TarEntry) => EntrySink | null;
 
-/** What tar-stream keeps between headers; `test/unit/image/tar-reader.test.ts` notices when a version changes it. */
-interface ExtractInternals {
-  _header: { readonly type: string | null; readonly size: number } | null;
-  _decodeLongHeader(block: Uint8Array): void;
-}
-
-interface RawHeader {
-  readonly name: string;
-  readonly linkname?: string | null;
-  readonly mode?: number;
-  readonly uid?: number;
-  readonly gid?: number;
-  readonly size?: number;
-  readonly mtime?: Date;
-  readonly type?: string | null;
-  readonly devmajor?: number;
-  readonly devminor?: number;
-  readonly byteOffset?: number;
-}
-
-/** The library's options, which its type declarations lack. */
-const makeExtract = extract as unknown as (options: {
-  readonly filenameEncoding: BufferEncoding;
-  /** Accept headers from before POSIX, without magic. */
-  readonly allowUnknownFormat: boolean;
-}) => Extract;
-
-const BLOCK = 512;
+/** Largest extended header or long name: what Go's reader takes (CVE-2022-2879: without a bound it fills the memory). */
+const MAX_EXTENDED_BYTES = 1024 * 1024;
 const MAX_ID = 0xffff_fffe;
-/** PAX prefix of extended attributes: star's, which Go and GNU tar write too; and libarchive's is base64. */
+/** PAX prefixes of extended attributes: star's, which Go and GNU tar write too; and libarchive's, with base64. */
 const ATTRIBUTE_PREFIX = "SCHILY.xattr.";
+const LIBARCHIVE_PREFIX = "LIBARCHIVE.xattr.";
 const NO_RECORDS: ReadonlyMap<string, string> = new Map();
 
 /** Read all of `source`. Data behind the archive's end marker is consumed and ignored. */
 export async function readTar(source: AsyncIterable<Uint8Array>, handle: EntryHandler): Promise<void> {
   const reader = new TarReader(handle);
-  for await (const chunk of source) await reader.write(chunk);
-  await reader.end();
+  for await (const chunk of source) reader.push(chunk);
+  reader.end();
 }
 
+/** What stands before an entry and belongs to it. */
+interface Preamble {
+  records: ReadonlyMap<string, string> | null;
+  longName: string | null;
+  longLinkName: string | null;
+}
+
+/** What the coming bytes are. */
+type State =
+  | { readonly kind: "header"; readonly zeroBlocks: number }
+  /** A PAX header or a long name. */
+  | { readonly kind: "extended"; readonly flag: "x" | "L" | "K"; readonly content: Uint8Array; filled: number }
+  /** More segments of a GNU sparse file. */
+  | { readonly kind: "segments"; readonly header: HeaderBlock; readonly size: number; readonly found: SparseSegment[] }
+  | { readonly kind: "data"; left: number; readonly size: number; readonly sink: EntrySink | null }
+  /** The rest of a block. */
+  | { readonly kind: "padding"; left: number }
+  | { readonly kind: "past-end" };
+
+const HEADER: State = { kind: "header", zeroBlocks: 0 };
+
 class TarReader {
-  readonly #extract: Extract;
   readonly #handle: EntryHandler;
-  readonly #closed: Promise<void>;
-  #records: ReadonlyMap<string, string> = NO_RECORDS;
-  /** Bytes of long headers since the last entry, and where that entry's data ended. */
-  #longHeaderBytes = 0;
-  #lastEnd = 0;
-  #pastEnd = false;
-  #failure: unknown;
+  #state: State = HEADER;
+  #preamble: Preamble = { records: null, longName: null, longLinkName: null };
+  /** The beginning of a block whose rest is to come. */
+  readonly #block: Uint8Array = new Uint8Array(BLOCK_BYTES);
+  #blockBytes = 0;
 
   constructor(handle: EntryHandler) {
     this.#handle = handle;
-    this.#extract = makeExtract({ filenameEncoding: "latin1", allowUnknownFormat: true });
-    const internals = this.#extract as unknown as ExtractInternals;
-    const decodeLongHeader = internals._decodeLongHeader.bind(this.#extract);
-    internals._decodeLongHeader = (block) => {
-      this.#longHeaderBytes += BLOCK + padded(block.byteLength);
-      const type = internals._header?.type;
-      // Docker ignores global headers; honouring their path or size would let two readers see two archives.
-      if (type === "pax-global-header") return;
-      if (type === "pax-header") this.#records = parsePaxRecords(block);
-      decodeLongHeader(block);
-    };
-    this.#extract.on("entry", (header, stream, next) => {
-      // The archive's own failure, which is reported once.
-      stream.on("error", () => {});
-      let sink: EntrySink | null = null;
-      try {
-        sink = this.#begin(header);
-      } catch (error) {
-        this.#fail(error);
-        return;
+  }
+
+  push(chunk: Uint8Array): void {
+    let rest = chunk;
+    while (rest.byteLength > 0) rest = this.#take(rest);
+  }
+
+  end(): void {
+    const { kind } = this.#state;
+    if (kind === "past-end") return;
+    if (kind !== "header" || this.#blockBytes > 0) throw bad("Unexpected end of data");
+    this.#checkNothingWaits();
+  }
+
+  /** @returns what it left of `chunk`. */
+  #take(chunk: Uint8Array): Uint8Array {
+    const state = this.#state;
+    switch (state.kind) {
+      case "header":
+      case "segments":
+        return this.#takeBlock(chunk, (block) => {
+          if (state.kind === "header") this.#header(block, state.zeroBlocks);
+          else this.#segments(block, state);
+        });
+      case "extended": {
+        const part = chunk.subarray(0, state.content.byteLength - state.filled);
+        state.content.set(part, state.filled);
+        state.filled += part.byteLength;
+        if (state.filled === state.content.byteLength) this.#extended(state.flag, state.content);
+        return chunk.subarray(part.byteLength);
       }
-      stream.on("data", (chunk) => {
-        try {
-          sink?.write(chunk as Uint8Array);
-        } catch (error) {
-          this.#fail(error);
-        }
-      });
-      stream.on("end", () => {
-        try {
+      case "data": {
+        const part = chunk.subarray(0, state.left);
+        const { sink } = state;
+        sink?.write(part);
+        state.left -= part.byteLength;
+        if (state.left === 0) {
+          this.#pad(state.size);
           sink?.end();
-          next();
-        } catch (error) {
-          this.#fail(error);
         }
-      });
-    });
-    this.#closed = new Promise((resolve, reject) => {
-      this.#extract.on("error", (error) => {
-        this.#failure ??= error;
-      });
-      this.#extract.on("close", () => {
-        if (this.#failure === undefined) resolve();
-        else reject(archiveError(this.#failure));
-      });
-    });
-    // Whoever writes or ends awaits it; a failure in between must not count as unhandled.
-    this.#closed.catch(() => {});
+        return chunk.subarray(part.byteLength);
+      }
+      case "padding": {
+        const part = chunk.subarray(0, state.left);
+        state.left -= part.byteLength;
+        if (state.left === 0) this.#state = HEADER;
+        return chunk.subarray(part.byteLength);
+      }
+      case "past-end":
+        return chunk.subarray(chunk.byteLength);
+    }
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= error;
-    this.#extract.destroy(error as Error);
+  #takeBlock(chunk: Uint8Array, use: (block: Uint8Array) => void): Uint8Array {
+    if (this.#blockBytes === 0 && chunk.byteLength >= BLOCK_BYTES) {
+      use(chunk.subarray(0, BLOCK_BYTES));
+      return chunk.subarray(BLOCK_BYTES);
+    }
+    const part = chunk.subarray(0, BLOCK_BYTES - this.#blockBytes);
+    this.#block.set(part, this.#blockBytes);
+    this.#blockBytes += part.byteLength;
+    if (this.#blockBytes === BLOCK_BYTES) {
+      this.#blockBytes = 0;
+      use(this.#block);
+    }
+    return chunk.subarray(part.byteLength);
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#pastEnd) return;
-    if (this.#failure !== undefined) return this.#closed;
-    if (this.#extract.write(chunk)) return;
-    const drained = new Promise<void>((resolve) => {
-      this.#extract.once("drain", () => {
-        resolve();
-      });
-    });
-    await Promise.race([drained, this.#closed]);
-  }
-
-  async end(): Promise<void> {
-    if (this.#pastEnd && this.#failure === undefined) {
-      this.#extract.destroy(null);
+  #header(block: Uint8Array, zeroBlocks: number): void {
+    if (isZeroBlock(block)) {
+      this.#checkNothingWaits();
+      // Two zero blocks end an archive (POSIX pax, "ustar Interchange Format"), whatever follows.
+      this.#state = zeroBlocks === 1 ? { kind: "past-end" } : { kind: "header", zeroBlocks: 1 };
       return;
     }
-    this.#extract.end(undefined);
-    await this.#closed;
-  }
-
-  #begin(header: RawHeader): EntrySink | null {
-    const records = this.#records;
-    this.#records = NO_RECORDS;
-    const start = header.byteOffset ?? 0;
-    const gap = start - BLOCK - this.#longHeaderBytes - this.#lastEnd;
-    this.#longHeaderBytes = 0;
-    this.#lastEnd = start + padded(header.size ?? 0);
-    if (this.#pastEnd || gap >= 2 * BLOCK) {
-      // Two zero blocks end an archive (POSIX pax, "ustar Interchange Format"), whatever follows.
-      this.#pastEnd = true;
-      return null;
+    if (zeroBlocks > 0) throw bad("a single zero block stands between entries");
+    const header = decodeHeader(block);
+    switch (header.flag) {
+      case "g":
+        // Docker ignores global headers; honouring their path or size would let two readers see two archives.
+        this.#beginData(header.size, null);
+        return;
+      case "x":
+      case "L":
+      case "K":
+        this.#beginExtended(header.flag, header.size);
+        return;
+      case "S": {
+        if (!header.isGnu) throw bad(`"${textOfBytes(header.name)}" is GNU's sparse file in another format`);
+        const { size, segments, extended } = decodeSparseHeader(block);
+        if (extended) this.#state = { kind: "segments", header, size, found: [...segments] };
+        else this.#beginEntry(header, { name: null, size, segments: checkSegments(segments, size) });
+        return;
+      }
+      default:
+        this.#beginEntry(header, null);
     }
-    if (gap !== 0) throw new Error("a single zero block stands between entries");
-    const entry = decodeEntry(header, records);
-    return entry === null ? null : this.#handle(entry);
+  }
+
+  #beginExtended(flag: "x" | "L" | "K", size: number): void {
+    const { records, longName, longLinkName } = this.#preamble;
+    if ({ x: records, L: longName, K: longLinkName }[flag] !== null) {
+      throw bad("two extended headers of one kind stand before an entry");
+    }
+    if (size > MAX_EXTENDED_BYTES) throw bad(`an extended header of ${size} bytes`);
+    if (size === 0) this.#extended(flag, new Uint8Array(0));
+    else this.#state = { kind: "extended", flag, content: new Uint8Array(size), filled: 0 };
+  }
+
+  #extended(flag: "x" | "L" | "K", content: Uint8Array): void {
+    const preamble = this.#preamble;
+    if (flag === "x") preamble.records = parsePaxRecords(content);
+    else if (flag === "L") preamble.longName = untilNul(content);
+    else preamble.longLinkName = untilNul(content);
+    this.#pad(content.byteLength);
+  }
+
+  #segments(block: Uint8Array, { header, size, found }: State & { readonly kind: "segments" }): void {
+    const { segments, extended } = decodeSparseExtension(block);
+    found.push(...segments);
+    if (found.length > MAX_SEGMENTS) throw badMap(`it has more than ${MAX_SEGMENTS} segments`);
+    if (!extended) this.#beginEntry(header, { name: null, size, segments: checkSegments(found, size) });
+  }
+
+  #beginEntry(header: HeaderBlock, sparse: SparseFile | null): void {
+    const entry = decodeEntry(header, this.#preamble, sparse);
+    this.#preamble = { records: null, longName: null, longLinkName: null };
+    this.#beginData(entry.size, this.#handle(entry));
+  }
+
+  #beginData(size: number, sink: EntrySink | null): void {
+    if (size > 0) {
+      this.#state = { kind: "data", left: size, size, sink };
+      return;
+    }
+    this.#state = HEADER;
+    sink?.end();
+  }
+
+  /** The rest of the block that `size` bytes end in. */
+  #pad(size: number): void {
+    const left = (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
+    this.#state = left === 0 ? HEADER : { kind: "padding", left };
+  }
+
+  #checkNothingWaits(): void {
+    const { records, longName, longLinkName } = this.#preamble;
+    if (records === null && longName === null && longLinkName === null) return;
+    throw bad("the archive ends after an extended header");
   }
 }
 
-function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK;
+function untilNul(content: Uint8Array): string {
+  const nul = content.indexOf(0);
+  return Buffer.from(nul === -1 ? content : content.subarray(0, nul)).toString("latin1");
 }
 
-function decodeEntry(header: RawHeader, records: ReadonlyMap<string, string>): TarEntry | null {
-  const sparse = readSparseRecords(records);
-  const name = sparse?.name ?? (records.get("path") || header.name);
-  const size = header.size ?? 0;
+function decodeEntry(header: HeaderBlock, preamble: Preamble, oldSparse: SparseFile | null): TarEntry {
+  const records = preamble.records ?? NO_RECORDS;
+  const sparse = oldSparse ?? readSparseRecords(records);
+  const name = sparse?.name ?? onlyOne("path", records, preamble.longName) ?? header.name;
   const type = entryType(header, name);
+  const linkName = onlyOne("linkpath", records, preamble.longLinkName) ?? header.linkName;
+  const size = parseSize(records.get("size"), header.size);
   if (type !== "file" && size !== 0) {
-    throw new Error(`"${textOfBytes(name)}" is a ${type} and claims ${size} bytes of data`);
+    throw bad(`"${textOfBytes(name)}" is a ${type} and claims ${size} bytes of data`);
   }
-  const sizeRecord = records.get("size");
-  if (sizeRecord !== undefined && !/^[0-9]{1,16}$/.test(sizeRecord)) throw new Error(`"${sizeRecord}" is not a size`);
+  if (sparse !== null) checkSparse(sparse, type, size);
   return {
     type,
     name,
-    linkName: type === "link" || type === "symlink" ? records.get("linkpath") || (header.linkname ?? "") : "",
-    mode: (header.mode ?? 0) & 0o7777,
+    linkName: type === "link" || type === "symlink" ? linkName : "",
+    mode: header.mode & 0o7777,
     uid: parseId(records.get("uid"), header.uid),
     gid: parseId(records.get("gid"), header.gid),
     size,
     mtime: parseMtime(records.get("mtime"), header.mtime),
-    deviceMajor: header.devmajor ?? 0,
-    deviceMinor: header.devminor ?? 0,
+    deviceMajor: header.deviceMajor,
+    deviceMinor: header.deviceMinor,
     attributes: readAttributes(records),
-    sparse: type === "file" ? sparse : null,
+    sparse,
   };
 }
 
-function entryType(header: RawHeader, name: string): EntryType {
-  const type = header.type;
-  // Tar before POSIX marked directories by the slash only.
-  if (type === "file" && name.endsWith("/")) return "directory";
-  switch (type) {
-    case "file":
-    case "directory":
-    case "symlink":
-    case "link":
-    case "fifo":
-    case "character-device":
-    case "block-device":
-      return type;
-    case "contiguous-file":
+/** A PAX record, or GNU's long name. Of both, some readers take the one and some the other. An empty one counts for none. */
+function onlyOne(key: string, records: ReadonlyMap<string, string>, long: string | null): string | null {
+  const record = records.get(key) || null;
+  if (record !== null && long !== null && record !== long) {
+    throw bad(`a PAX header and a GNU header give two names: "${textOfBytes(record)}" and "${textOfBytes(long)}"`);
+  }
+  return record ?? (long || null);
+}
+
+function entryType({ flag }: HeaderBlock, name: string): EntryType {
+  switch (flag) {
+    case "0":
+      // Tar before POSIX marked directories by the slash only.
+      return name.endsWith("/") ? "directory" : "file";
+    case "1":
+      return "link";
+    case "2":
+      return "symlink";
+    case "3":
+      return "character-device";
+    case "4":
+      return "block-device";
+    case "5":
+      return "directory";
+    case "6":
+      return "fifo";
+    case "7":
+    case "S":
       return "file";
     default:
-      throw new Error(
-        `"${textOfBytes(name)}" has a type that is not supported (a sparse file of GNU tar's old format is one: use --format=pax)`,
-      );
+      throw bad(`"${textOfBytes(name)}" has a type that is not supported: "${flag}"`);
   }
 }
 
-function parseId(record: string | undefined, field: number | undefined): number {
-  const id = record === undefined ? (field ?? 0) : /^[0-9]{1,10}$/.test(record) ? Number(record) : Number.NaN;
-  if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) return id;
-  throw new Error(`"${record ?? field}" is not a user or group id`);
+function checkSparse({ segments }: SparseFile, type: EntryType, size: number): void {
+  if (type !== "file") throw badMap(`a ${type} has one`);
+  if (segments !== null && storedBytes(segments) !== size) {
+    throw badMap(`it lists ${storedBytes(segments)} bytes, and ${size} are stored`);
+  }
 }
 
-function parseMtime(record: string | undefined, field: Date | undefined): number {
-  if (record !== undefined) return parsePaxTime(record);
-  const seconds = (field?.getTime() ?? 0) / 1000;
-  return Number.isFinite(seconds) ? seconds : 0;
+function parseSize(record: string | undefined, field: number): number {
+  if (record === undefined) return field;
+  const size = /^[0-9]{1,16}$/.test(record) ? Number(record) : Number.NaN;
+  if (Number.isSafeInteger(size)) return size;
+  throw bad(`"${record}" is not a size`);
+}
+
+function parseId(record: string | undefined, field: number): number {
+  const id = record === undefined ? field : /^[0-9]{1,10}$/.test(record) ? Number(record) : Number.NaN;
+  if (id <= MAX_ID) return id;
+  throw bad(`"${record ?? field}" is not a user or group id`);
+}
+
+function parseMtime(record: string | undefined, field: number): Timestamp {
+  return record === undefined || record === "" ? wholeSeconds(field) : parsePaxTime(record);
 }
 
 function readAttributes(records: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
@@ -259,17 +352,19 @@ function readAttributes(records: ReadonlyMap<string, string>): ReadonlyMap<strin
   const attributes = new Map<string, string>();
   for (const [key, value] of records) {
     if (key.startsWith(ATTRIBUTE_PREFIX)) attributes.set(key.slice(ATTRIBUTE_PREFIX.length), value);
-    else if (key.startsWith("LIBARCHIVE.xattr.")) {
-      const name = decodeURIComponent(key.slice("LIBARCHIVE.xattr.".length));
+    else if (key.startsWith(LIBARCHIVE_PREFIX)) {
+      const name = decodeName(key.slice(LIBARCHIVE_PREFIX.length));
       if (!attributes.has(name)) attributes.set(name, Buffer.from(value, "base64").toString("latin1"));
     }
   }
   return attributes;
 }
 
-/** Errors of the library and of `decodeEntry` as INVALID_LAYER; those of the handler as they are. */
-function archiveError(error: unknown): unknown {
-  if (error instanceof RuntimeError || (error as NodeJS.ErrnoException).syscall !== undefined) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new RuntimeError("INVALID_LAYER", `Cannot read the archive: ${reason}`, { cause: error });
+/** libarchive writes bytes outside of ASCII as %XX. */
+function decodeName(text: string): string {
+  return text.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function bad(fault: string): RuntimeError {
+  return new RuntimeError("INVALID_LAYER", `Cannot read the archive: ${fault}`, { details: { fault } });
 }

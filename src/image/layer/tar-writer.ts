@@ -1,10 +1,10 @@
 /**
  * Encodes tar entries in PAX format (POSIX pax, "ustar Interchange Format"): the header block, and before it extended
- * records for what the block cannot hold. tar-stream's writer takes names and attributes as text only, while these are
- * bytes. Pure.
+ * records for what the block cannot hold. Names and attributes are bytes, not text. Pure.
  */
 
-import { encodePaxRecords } from "./pax-records.ts";
+import { encodePaxRecords, formatPaxTime } from "./pax-records.ts";
+import type { Timestamp } from "./timestamp.ts";
 
 export interface EntryHeader {
   readonly type: "file" | "directory" | "symlink" | "link" | "fifo";
@@ -17,8 +17,7 @@ export interface EntryHeader {
   readonly gid: number;
   /** Bytes that follow; 0 unless a file. */
   readonly size: number;
-  /** Seconds. */
-  readonly mtime: number;
+  readonly mtime: Timestamp;
   /** Extended attributes; values are byte strings. */
   readonly attributes: ReadonlyMap<string, string>;
 }
@@ -42,10 +41,8 @@ export function encodeEntry(header: EntryHeader): Uint8Array {
   if (header.uid > MAX_OCTAL_7) records.set("uid", String(header.uid));
   if (header.gid > MAX_OCTAL_7) records.set("gid", String(header.gid));
   if (header.size > MAX_OCTAL_11) records.set("size", String(header.size));
-  const wholeSeconds = Math.floor(header.mtime);
-  if (wholeSeconds !== header.mtime || wholeSeconds < 0 || wholeSeconds > MAX_OCTAL_11) {
-    records.set("mtime", decimal(header.mtime));
-  }
+  const { seconds, nanoseconds } = header.mtime;
+  if (nanoseconds !== 0 || seconds < 0 || seconds > MAX_OCTAL_11) records.set("mtime", formatPaxTime(header.mtime));
   for (const [key, value] of header.attributes) records.set(`SCHILY.xattr.${key}`, value);
 
   const block = encodeBlock({ ...header, name: name.slice(0, NAME_BYTES), flag: TYPE_FLAG[header.type] });
@@ -71,11 +68,6 @@ function fits(text: string): boolean {
   return text.length <= NAME_BYTES && !/[^\x20-\x7e]/.test(text);
 }
 
-/** Never in exponent notation, with nanoseconds as far as a double knows them. */
-function decimal(seconds: number): string {
-  return seconds.toFixed(9).replace(/\.?0+$/, "");
-}
-
 type Block = Omit<EntryHeader, "type" | "attributes"> & { readonly flag: string };
 
 function encodeBlock({ name, linkName, mode, uid, gid, size, mtime, flag }: Block): Uint8Array {
@@ -89,7 +81,7 @@ function encodeBlock({ name, linkName, mode, uid, gid, size, mtime, flag }: Bloc
   octal(uid, 7, 108);
   octal(gid, 7, 116);
   octal(size, 11, 124);
-  octal(mtime, 11, 136);
+  octal(mtime.seconds, 11, 136);
   block.write(flag, 156, "latin1");
   block.write(linkName, 157, NAME_BYTES, "latin1");
   block.write("ustar\x0000", 257, "latin1");

@@ -3,7 +3,7 @@
  * extended attributes as other engines write them. Runs confined, as root of the namespace that the files belong to.
  */
 
-import { type Stats, closeSync, constants, fstatSync, openSync, readSync, readlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readlinkSync, writeSync } from "node:fs";
 import { RuntimeError } from "../../errors.ts";
 import { listAttributes, readAttribute } from "../../sys/extended-attributes.ts";
 import type { ArchiveJob } from "../worker/jobs.ts";
@@ -11,6 +11,7 @@ import { attributeFate } from "./attribute-policy.ts";
 import { OPAQUE_NAME, bytesOfText, whiteoutName } from "./entry-path.ts";
 import { type TreeNode, childNodes, findNode, isOpaque, rootNode, whiteoutsIn } from "./merged-tree.ts";
 import { ARCHIVE_END, type EntryHeader, encodeEntry, padding } from "./tar-writer.ts";
+import { timestampOf, wholeSeconds } from "./timestamp.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
@@ -77,7 +78,15 @@ class TreeArchive {
       if (isOpaque(layer, node.path)) marks.unshift(OPAQUE_NAME);
       const prefix = name === "" ? "" : `${name}/`;
       for (const mark of marks) {
-        const empty = { linkName: "", mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, attributes: NO_ATTRIBUTES };
+        const empty = {
+          linkName: "",
+          mode: 0,
+          uid: 0,
+          gid: 0,
+          size: 0,
+          mtime: wholeSeconds(0),
+          attributes: NO_ATTRIBUTES,
+        };
         this.#write({ type: "file", name: prefix + mark, ...empty });
       }
     }
@@ -128,7 +137,7 @@ class TreeArchive {
       uid,
       gid,
       size: 0,
-      mtime: mtimeOf(status),
+      mtime: timestampOf(lstatSync(node.location, { bigint: true }).mtimeNs),
       attributes: readAttributes(node),
     };
   }
@@ -141,10 +150,6 @@ class TreeArchive {
     let written = 0;
     while (written < bytes.byteLength) written += writeSync(this.#output, bytes, written);
   }
-}
-
-function mtimeOf(status: Stats): number {
-  return status.mtimeMs / 1000;
 }
 
 function readAttributes(node: TreeNode): ReadonlyMap<string, string> {
