@@ -30,7 +30,6 @@ const PACKAGE_HOME = {
   koffi: "sys",
   ajv: "schema",
   commander: "cli",
-  "tar-stream": "image",
   undici: "image",
   fzstd: "image",
   "@jellybrick/dbus-next": "cgroup",
@@ -104,8 +103,6 @@ export default {
     "node/no-path-concat": "error",
     // A lock is held by `await using` to the end of its block and need not be named again.
     "no-unused-vars": ["error", { ignoreUsingDeclarations: true, argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
-    // tar-stream has no public way to see a long header, see src/image/layer/tar-reader.ts.
-    "no-underscore-dangle": ["error", { allow: ["_decodeLongHeader", "_header"] }],
     // A message may name the action before it quotes the value; shadowing in small closures hides nothing.
     "no-shadow": "off",
     // A helper beside its one use reads better than one far above it.
