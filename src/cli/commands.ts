@@ -4,6 +4,9 @@
  */
 
 import type { Command, CommandGroup } from "./command.ts";
+import { killCommand } from "./containers/kill.ts";
+import { psCommand } from "./containers/ps.ts";
+import { rmCommand } from "./containers/rm.ts";
 import { IMAGE_COMMANDS } from "./images/image-commands.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
@@ -23,6 +26,9 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
 
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  psCommand,
+  killCommand,
+  rmCommand,
   ...IMAGE_COMMANDS,
   seccompCompileCommand,
   seccompDisasmCommand,

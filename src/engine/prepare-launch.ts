@@ -15,6 +15,7 @@ import type { RootSource, RunRequest, SeccompSource } from "../plan/run-request.
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { LinuxSeccomp, Spec } from "../oci/spec.ts";
 import { type ContainerConfig, planRecord } from "../store/container-record.ts";
+import { requireFreeName } from "../store/container-store.ts";
 import type { CgroupPlan, CgroupRecord } from "../plan/cgroup-plan.ts";
 import { IdAllocations } from "./id-allocations.ts";
 
@@ -65,6 +66,7 @@ const NOTHING_ALLOCATED: AllocatedRanges = { uid: [], gid: [] };
 /** @throws RuntimeError for everything a request can be wrong in. */
 export function prepareLaunch(request: RunRequest, context: LaunchContext): PreparedLaunch {
   const { id, facts, cgroup } = context;
+  if (request.name !== undefined) requireFreeName(facts.runtimeDirectory, request.name);
   const rootFacts = readRootFacts(request.root);
   const auto = request.userNamespace.kind === "auto" ? new IdAllocations(facts) : null;
 

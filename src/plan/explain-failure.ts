@@ -172,9 +172,13 @@ function explain(
       };
     case "writeHostFile":
       return errno === "EEXIST" ? { code: "IO", hint: `Remove "${operation.path}" first.` } : { code: "IO" };
+    case "makeHostSymlink":
+      // Another pycri took the name between the look and the launch.
+      return errno === "EEXIST"
+        ? { code: "CONTAINER_EXISTS", hint: "Another container has that name: pycri ps --all" }
+        : { code: "IO" };
     case "writeChildPid":
     case "makeHostDirectory":
-    case "makeHostSymlink":
     case "removeHostFile":
     case "removeHostTree":
       return { code: "IO" };

@@ -1,6 +1,6 @@
 /** Reads the records of containers, whose monitors write them (`container-record.ts`), and removes finished ones. */
 
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, unlinkSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
 import { isLocked } from "../sys/file-locks.ts";
 import { type ContainerConfig, containersDirectory, namesDirectory, oomRecordPath } from "./container-record.ts";
@@ -16,9 +16,15 @@ export interface ContainerState {
   /** How the command ended, when it is known. */
   readonly exitCode: number | null;
   readonly signal: number | null;
+  /** When the command began to run and when it ended, RFC 3339; null when it did not, or nobody was there to see it. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
   /** Processes that were killed because memory ran out, as far as the container has ended. */
   readonly oomKills: number;
 }
+
+/** Milliseconds within which a launch writes its `config.json`, with much to spare. */
+const LAUNCH_TIME = 60_000;
 
 /**
  * Every container, oldest first. Records of nameless containers whose monitor and janitor were both killed are removed
@@ -28,7 +34,10 @@ export function listContainers(stateDirectory: string): ContainerState[] {
   const states: ContainerState[] = [];
   for (const id of namesIn(containersDirectory(stateDirectory))) {
     const state = readState(stateDirectory, id);
-    if (state === null) continue;
+    if (state === null) {
+      removeAbandoned(`${containersDirectory(stateDirectory)}/${id}`);
+      continue;
+    }
     if (state.status === "stopped" && !state.config.keep) removeRecord(stateDirectory, state.config);
     else states.push(state);
   }
@@ -56,6 +65,11 @@ export function findContainer(stateDirectory: string, wanted: string): Container
   );
 }
 
+/** A container as it is now, or null when its record is gone. */
+export function readContainer(stateDirectory: string, id: string): ContainerState | null {
+  return readState(stateDirectory, id);
+}
+
 /** Remove the record of a container that has ended. */
 export function removeRecord(stateDirectory: string, config: ContainerConfig): void {
   if (config.name !== null) {
@@ -65,14 +79,30 @@ export function removeRecord(stateDirectory: string, config: ContainerConfig): v
   rmSync(`${containersDirectory(stateDirectory)}/${config.id}`, { recursive: true, force: true });
 }
 
-/** The id of the container that holds a name, or null. A link without its container is a leftover and is removed. */
-export function nameHolder(stateDirectory: string, name: string): string | null {
+/**
+ * Check that a name is free. What a crashed run has left of it is removed on the way.
+ * @throws RuntimeError CONTAINER_EXISTS.
+ */
+export function requireFreeName(stateDirectory: string, name: string): void {
   const link = `${namesDirectory(stateDirectory)}/${name}`;
   const id = linkTarget(link)?.replace(/^.*\//, "");
-  if (id === undefined) return null;
-  if (readText(`${containersDirectory(stateDirectory)}/${id}/lock`) !== null) return id;
-  unlinkSync(link);
-  return null;
+  if (id === undefined) return;
+  const state = readState(stateDirectory, id);
+  if (state !== null && (state.status !== "stopped" || state.config.keep)) {
+    throw new RuntimeError("CONTAINER_EXISTS", `Cannot name the container "${name}": container ${id} has that name`, {
+      hint: `choose another name, or remove that one: pycri rm ${state.status === "stopped" ? "" : "--force "}${name}`,
+      details: { name, id },
+    });
+  }
+  if (state !== null) removeRecord(stateDirectory, state.config);
+  else if (!monitorLives(`${containersDirectory(stateDirectory)}/${id}/lock`)) unlinkSync(link);
+}
+
+/** A record without a config.json is one that is being made, or whose makers were all killed. */
+function removeAbandoned(directory: string): void {
+  const changed = timeOf(directory);
+  if (changed === null || Date.now() - Date.parse(changed) < LAUNCH_TIME || monitorLives(`${directory}/lock`)) return;
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function readState(stateDirectory: string, id: string): ContainerState | null {
@@ -89,8 +119,15 @@ function readState(stateDirectory: string, id: string): ContainerState | null {
     pid: alive && exit === null && pid > 0 ? pid : null,
     exitCode: exit?.[1] === "exited" ? Number(exit[2]) : null,
     signal: exit?.[1] === "signaled" ? Number(exit[2]) : null,
+    startedAt: timeOf(`${directory}/pid`),
+    finishedAt: timeOf(`${directory}/exit`),
     oomKills: Number(readText(oomRecordPath(stateDirectory, id)) ?? 0),
   };
+}
+
+/** When a file was last written. */
+function timeOf(path: string): string | null {
+  return statSync(path, { throwIfNoEntry: false })?.mtime.toISOString() ?? null;
 }
 
 function monitorLives(lock: string): boolean {

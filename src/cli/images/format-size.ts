@@ -23,18 +23,24 @@ const STEPS: readonly (readonly [limit: number, seconds: number, name: string])[
   [Number.POSITIVE_INFINITY, 365 * 86_400, "year"],
 ];
 
-/** `5 minutes ago`, `About an hour ago`, as go-units words it. Empty for a time that is not known. */
+/** `5 minutes ago`, `About an hour ago`. Empty for a time that is not known. */
 export function formatAge(created: string, now: number): string {
-  const time = Date.parse(created);
+  const duration = formatDuration(created, now);
+  return duration === "" ? "" : `${duration} ago`;
+}
+
+/** How long ago a time is: `5 minutes`, `About an hour`, as go-units words it. Empty for a time that is not known. */
+export function formatDuration(since: string, now: number): string {
+  const time = Date.parse(since);
   if (!Number.isFinite(time)) return "";
   const seconds = Math.max(0, (now - time) / 1000);
-  if (seconds < 1) return "Less than a second ago";
-  if (seconds >= 60 && seconds < 120) return "About a minute ago";
-  if (seconds >= 3600 && seconds < 7200) return "About an hour ago";
+  if (seconds < 1) return "Less than a second";
+  if (seconds >= 60 && seconds < 120) return "About a minute";
+  if (seconds >= 3600 && seconds < 7200) return "About an hour";
   for (const [limit, size, name] of STEPS) {
     if (seconds >= limit) continue;
     const count = Math.floor(seconds / size);
-    return `${count} ${name}${count === 1 ? "" : "s"} ago`;
+    return `${count} ${name}${count === 1 ? "" : "s"}`;
   }
   return "";
 }
