@@ -2,14 +2,14 @@
 
 import { writeFileSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
-import { type CompiledProfile, compileProfile, formatC } from "../engine/seccomp/compile-profile.ts";
+import { type CompiledProfile, compileProfile, formatC, readWeights } from "../engine/seccomp/compile-profile.ts";
 import { disassembleProgram } from "../engine/seccomp/disassemble-program.ts";
 import { architectureOf } from "../profile/architectures.ts";
 import { decodeProgram } from "../seccomp/bpf.ts";
 import type { Invocation } from "./command.ts";
 import { writeOutput } from "./output.ts";
 import type { CompileValues } from "./seccomp-compile.ts";
-import { filterOptionsOf, printWarnings, requiredOperand } from "./seccomp-options.ts";
+import { filterOptionsOf, printWarnings, requiredOperand, sourceOf } from "./seccomp-options.ts";
 
 export function execute({ values, operands }: Invocation<CompileValues>): number {
   const format = values.format ?? "bpf";
@@ -17,9 +17,11 @@ export function execute({ values, operands }: Invocation<CompileValues>): number
     throw new RuntimeError("INVALID_ARGUMENT", "Cannot write a binary program to a terminal", {
       hint: "name a file with -o, or choose --format asm, c or json",
     });
-  const compiled = compileProfile(requiredOperand(operands, 0, "PROFILE"), {
+  const compiled = compileProfile(sourceOf(requiredOperand(operands, 0, "PROFILE")), {
     ...filterOptionsOf(values),
-    ...(values.weights === undefined ? {} : { weights: values.weights }),
+    ...(values.weights === undefined
+      ? {}
+      : { weights: values.weights === "uniform" ? "uniform" : readWeights(values.weights) }),
   });
   printWarnings(compiled.warnings);
   const output = render(compiled, format);

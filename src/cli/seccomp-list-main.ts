@@ -7,12 +7,15 @@ import type { Comparison } from "../seccomp/filter.ts";
 import type { Invocation } from "./command.ts";
 import { writeJson, writeOutput } from "./output.ts";
 import type { ListValues } from "./seccomp-list.ts";
-import { filterOptionsOf, printWarnings, requiredOperand } from "./seccomp-options.ts";
+import { filterOptionsOf, printWarnings, requiredOperand, sourceOf } from "./seccomp-options.ts";
 
 const WIDTH = 100;
 
 export function execute({ values, operands }: Invocation<ListValues>): number {
-  const { architectures, warnings } = listCalls(requiredOperand(operands, 0, "PROFILE"), filterOptionsOf(values));
+  const { architectures, warnings } = listCalls(
+    sourceOf(requiredOperand(operands, 0, "PROFILE")),
+    filterOptionsOf(values),
+  );
   printWarnings(warnings);
   if (values.json === true) writeJson(architectures.map(toJson));
   else if (architectures.length === 0) writeOutput("No call is filtered.\n");

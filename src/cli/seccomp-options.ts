@@ -1,7 +1,8 @@
 /** Options that the commands on profiles share, and what they mean to the engine. */
 
 import { RuntimeError } from "../errors.ts";
-import type { FilterOptions } from "../engine/seccomp/load-filter.ts";
+import type { FilterOptions, FilterSource } from "../engine/seccomp/load-filter.ts";
+import { readStandardInputProgram, readStandardInputText } from "../engine/seccomp/read-input.ts";
 import type { ProfileWarning } from "../profile/profile.ts";
 import type { OperandDefinition, OptionValues } from "./command.ts";
 import { writeWarning } from "./output.ts";
@@ -16,7 +17,7 @@ export const PROFILE_OPTIONS = {
   cap: {
     type: "list",
     value: "CAP",
-    help: "take a capability as granted, for rules that depend on it",
+    help: "take a capability as granted (or ALL), for rules that depend on it; none is by default",
   },
   kernel: {
     type: "value",
@@ -35,7 +36,7 @@ export type ProfileValues = OptionValues<typeof PROFILE_OPTIONS>;
 
 export const PROFILE_OPERAND: OperandDefinition = {
   name: "PROFILE",
-  help: "a profile: default, baseline, strict, ci, unconfined, or a file",
+  help: "a profile: default, baseline, strict, ci, unconfined, or a file; - is standard input",
   count: "one",
   completion: "profile",
 };
@@ -54,9 +55,20 @@ export function printWarnings(warnings: readonly ProfileWarning[]): void {
   for (const { message, pointer } of warnings) writeWarning(pointer === "" ? message : `${pointer}: ${message}`);
 }
 
+/** A profile as the engine takes it. */
+export function sourceOf(operand: string): FilterSource {
+  return operand === "-" ? { text: readStandardInputText() } : operand;
+}
+
+/** A program as the engine takes it. */
+export function programOf(operand: string): string | Uint8Array {
+  return operand === "-" ? readStandardInputProgram() : operand;
+}
+
 /** The operand that the parser has made sure of. */
 export function requiredOperand(operands: readonly string[], index: number, name: string): string {
   const operand = operands[index];
-  if (operand === undefined) throw new RuntimeError("INVALID_ARGUMENT", `${name} is missing`);
+  if (operand === undefined)
+    throw new RuntimeError("INVALID_ARGUMENT", `The operand ${name} is missing`, { hint: "see --help" });
   return operand;
 }

@@ -1,30 +1,35 @@
 /** The code behind `pycri seccomp simulate`. */
 
-import { closeSync, openSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
+import { withFile } from "../engine/seccomp/read-input.ts";
 import { prepareSimulation, simulateCall, simulateVectors } from "../engine/seccomp/simulate-calls.ts";
 import type { Invocation } from "./command.ts";
 import { writeJson, writeOutput } from "./output.ts";
-import { filterOptionsOf, requiredOperand } from "./seccomp-options.ts";
+import { filterOptionsOf, programOf, requiredOperand, sourceOf } from "./seccomp-options.ts";
 import type { SimulateValues } from "./seccomp-simulate.ts";
 
 const STANDARD_INPUT = 0;
 
 export function execute({ values, operands }: Invocation<SimulateValues>): number {
   const options = filterOptionsOf(values);
+  if (values.vectors === "-" && (values.bpf ?? operands[0]) === "-")
+    throw new RuntimeError("INVALID_ARGUMENT", "Cannot read both the filter and the calls from standard input", {
+      hint: "name a file for one of them",
+    });
   const program = prepareSimulation(
     values.bpf === undefined
-      ? { kind: "profile", source: requiredOperand(operands, 0, "PROFILE"), options }
-      : { kind: "program", path: values.bpf },
+      ? { profile: sourceOf(requiredOperand(operands, 0, "PROFILE")) }
+      : { program: programOf(values.bpf) },
+    options,
   );
   const words = values.bpf === undefined ? operands.slice(1) : operands;
   if (values.vectors !== undefined) {
     if (words.length > 0)
       throw new RuntimeError("INVALID_ARGUMENT", `Cannot use "${words.join(" ")}": --vectors names the calls`);
-    return withDescriptor(values.vectors, (descriptor) => {
-      simulateVectors(program, descriptor, writeOutput);
-      return 0;
-    });
+    const run = (descriptor: number): number => simulateVectors(program, descriptor, writeOutput);
+    if (values.vectors === "-") run(STANDARD_INPUT);
+    else withFile(values.vectors, run);
+    return 0;
   }
 
   const [architecture] = options.architectures ?? [];
@@ -32,20 +37,4 @@ export function execute({ values, operands }: Invocation<SimulateValues>): numbe
   if (values.json === true) writeJson({ ...call, args: call.args.map((value) => `0x${value.toString(16)}`) });
   else writeOutput(`${call.text}\n`);
   return 0;
-}
-
-function withDescriptor(path: string, use: (descriptor: number) => number): number {
-  if (path === "-") return use(STANDARD_INPUT);
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new RuntimeError("IO", `Cannot read "${path}": ${code}`, { cause, details: { path, errno: code } });
-  }
-  try {
-    return use(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

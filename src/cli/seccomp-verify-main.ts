@@ -1,19 +1,22 @@
 /** The code behind `pycri seccomp verify`. */
 
+import { RuntimeError } from "../errors.ts";
 import { type Difference, type Verification, verifyProgram } from "../engine/seccomp/verify-program.ts";
 import type { Invocation } from "./command.ts";
 import { writeJson, writeOutput } from "./output.ts";
-import { filterOptionsOf, printWarnings, requiredOperand } from "./seccomp-options.ts";
+import { filterOptionsOf, printWarnings, programOf, requiredOperand, sourceOf } from "./seccomp-options.ts";
 import type { VerifyValues } from "./seccomp-verify.ts";
 
 const EXIT_STATUS = { proven: 0, refuted: 1, undecided: 2 } as const;
 
 export function execute({ values, operands }: Invocation<VerifyValues>): number {
-  const { verification, warnings } = verifyProgram(
-    requiredOperand(operands, 0, "PROFILE"),
-    requiredOperand(operands, 1, "PROGRAM"),
-    filterOptionsOf(values),
-  );
+  const profile = requiredOperand(operands, 0, "PROFILE");
+  const program = requiredOperand(operands, 1, "PROGRAM");
+  if (profile === "-" && program === "-")
+    throw new RuntimeError("INVALID_ARGUMENT", "Cannot read both the profile and the program from standard input", {
+      hint: "name a file for one of them",
+    });
+  const { verification, warnings } = verifyProgram(sourceOf(profile), programOf(program), filterOptionsOf(values));
   printWarnings(warnings);
   if (values.json === true) writeJson(verification);
   else writeOutput(`${render(verification)}\n`);

@@ -18,8 +18,14 @@ export const seccompVerifyCommand: Command = {
   ],
   operands: [
     PROFILE_OPERAND,
-    { name: "PROGRAM", help: "a raw struct sock_filter[]", count: "one", completion: "file" },
+    { name: "PROGRAM", help: "a raw struct sock_filter[], - is standard input", count: "one", completion: "file" },
   ],
   options: { ...PROFILE_OPTIONS, ...OWN_OPTIONS },
+  examples: [
+    {
+      command: "pycri seccomp verify profile.json filter.bpf --arch aarch64",
+      explanation: "a program that another compiler made",
+    },
+  ],
   load: () => import("./seccomp-verify-main.ts"),
 };

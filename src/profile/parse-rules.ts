@@ -62,16 +62,25 @@ const operators: Readonly<Record<RuleComparisonDocument["op"], ComparisonOperato
 
 const ALL_ONES = 0xffffffffffffffffn;
 
+export interface ParsedRules {
+  readonly filter: Filter;
+  readonly architectures: readonly ArchitectureName[];
+}
+
 /**
- * `native` stands in when the list names no architectures.
+ * `native` stands in when neither the list nor `instead`, which replaces the list's, names architectures.
  * @throws RuntimeError INVALID_PROFILE, `details.issues` are DocumentIssues
  */
-export function parseRules(document: unknown, native: ArchitectureName): Filter {
+export function parseRules(
+  document: unknown,
+  native: ArchitectureName,
+  instead?: readonly ArchitectureName[],
+): ParsedRules {
   const faults = documentIssues(validateRuleList, document);
   if (faults.length > 0) throw invalidProfile(faults);
   const list = document as RuleListDocument;
   const issues: DocumentIssue[] = [];
-  const architectures = (list.architectures ?? [native]).map((name, index) => {
+  const architectures = (instead ?? list.architectures ?? [native]).map((name, index) => {
     const found = findArchitecture(name);
     if (found === undefined)
       issues.push({ pointer: `/architectures/${index}`, message: `"${name}" is no architecture` });
@@ -87,11 +96,9 @@ export function parseRules(document: unknown, native: ArchitectureName): Filter 
       : readAction(list.unknownArchitecture, native, "/unknownArchitecture", issues);
   const unique = [...new Map(issues.map((issue) => [`${issue.pointer} ${issue.message}`, issue])).values()];
   if (unique.length > 0) throw invalidProfile(unique);
-  const refused = refusedHalf(
-    architectures.flatMap((architecture) => architecture?.name ?? []),
-    unknownArchitecture,
-  );
-  return { architectures: joinByAuditArchitecture(sections, refused), unknownArchitecture };
+  const names = [...new Set(architectures.flatMap((architecture) => architecture?.name ?? []))];
+  const joined = joinByAuditArchitecture(sections, refusedHalf(names, unknownArchitecture));
+  return { filter: { architectures: joined, unknownArchitecture }, architectures: names };
 }
 
 /** x86_64 and x32 share an AUDIT_ARCH value: the numbers of the one that is not listed are an unknown architecture's. */

@@ -1,24 +1,25 @@
 /** Profile → BPF program, in every form that `pycri seccomp compile` and the library offer. */
 import { RuntimeError } from "../../errors.ts";
 import { type ArchitectureName, architectureOf } from "../../profile/architectures.ts";
-import { syscallTable } from "../../profile/syscall-tables.ts";
+import { isKnownCall, syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
 import { type CallWeight, type CompiledFilter, compileFilter } from "../../seccomp/compile.ts";
-import { type FilterOptions, type LoadedFilter, loadFilter, readSource, resolveTarget } from "./load-filter.ts";
+import { type FilterOptions, type FilterSource, type LoadedFilter, loadFilter, resolveTarget } from "./load-filter.ts";
+import { readText } from "./read-input.ts";
 
 export interface CompileProfileOptions extends FilterOptions {
-  /** `uniform`, or a path to a table of calls and weights (see `readWeights`). */
-  readonly weights?: string;
+  /** How often calls are made, by name; or `uniform`, which is also meant when absent. */
+  readonly weights?: ReadonlyMap<string, number> | "uniform";
 }
 
 /** `program` is in the byte order of the native architecture. */
 export interface CompiledProfile extends LoadedFilter, CompiledFilter {}
 
 /** @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT or IO */
-export function compileProfile(source: string, options: CompileProfileOptions = {}): CompiledProfile {
+export function compileProfile(source: FilterSource, options: CompileProfileOptions = {}): CompiledProfile {
   const loaded = loadFilter(source, options);
   const compiled = compileFilter(loaded.filter, {
-    ...(options.weights === undefined ? {} : { weights: readWeights(options.weights, loaded.architectures) }),
+    ...(options.weights === undefined ? {} : { weights: weightsOf(options.weights, loaded.architectures) }),
     // Since Linux 5.11 constant ALLOW costs nothing, so that other calls should come first.
     kernel: isAtLeast(resolveTarget(options).kernel, 5, 11) ? "bitmap" : "interpreter",
   });
@@ -35,27 +36,12 @@ function isAtLeast(kernel: { readonly major: number; readonly minor: number }, m
   return kernel.major > major || (kernel.major === major && kernel.minor >= minor);
 }
 
-/**
- * Lines `CALL WEIGHT`, by name, separated by white space; `#` begins a comment, a heading `call weight` is skipped. A
- * weight counts on every architecture that has the call.
- */
-export function readWeights(path: string, architectures: readonly ArchitectureName[]): CallWeight[] | "uniform" {
-  if (path === "uniform") return "uniform";
-  const weights = new Map<string, number>();
-  for (const [index, line] of readSource(path).split("\n").entries()) {
-    const [name, text, ...rest] = line.replace(/#.*/, "").trim().split(/\s+/);
-    if (name === undefined || name === "" || (name === "call" && text === "weight")) continue;
-    const weight = Number(text);
-    if (text === undefined || rest.length > 0 || !(weight > 0) || !Number.isFinite(weight))
-      throw new RuntimeError(
-        "INVALID_ARGUMENT",
-        `Cannot read the weights in "${path}": line ${index + 1} is "${line}"`,
-        {
-          hint: "write a call's name and a positive number on each line",
-        },
-      );
-    weights.set(name, weight);
-  }
+/** A weight counts on every architecture that has the call. */
+function weightsOf(
+  weights: ReadonlyMap<string, number> | "uniform",
+  architectures: readonly ArchitectureName[],
+): CallWeight[] | "uniform" {
+  if (weights === "uniform") return "uniform";
   return architectures
     .flatMap((architecture) => {
       const { numbers } = syscallTable(architecture);
@@ -67,6 +53,30 @@ export function readWeights(path: string, architectures: readonly ArchitectureNa
       });
     })
     .sort((a, b) => a.architecture - b.architecture || a.number - b.number);
+}
+
+/**
+ * A table of weights: lines `CALL WEIGHT`, separated by white space; `#` begins a comment, a heading `call weight` is
+ * skipped.
+ * @throws RuntimeError INVALID_ARGUMENT or IO
+ */
+export function readWeights(path: string): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  for (const [index, line] of readText(path).split("\n").entries()) {
+    const [name, text, ...rest] = line.replace(/#.*/, "").trim().split(/\s+/);
+    if (name === undefined || name === "" || (name === "call" && text === "weight")) continue;
+    const fault = (reason: string): RuntimeError =>
+      new RuntimeError("INVALID_ARGUMENT", `Cannot read the weights in "${path}": line ${index + 1} ${reason}`, {
+        hint: "write a call's name and a positive number on each line",
+      });
+    const weight = Number(text);
+    if (text === undefined || rest.length > 0 || !(weight > 0) || !Number.isFinite(weight))
+      throw fault(`is "${line.trim()}"`);
+    if (!isKnownCall(name)) throw fault(`names "${name}", which no architecture has`);
+    if (weights.has(name)) throw fault(`names "${name}" again`);
+    weights.set(name, weight);
+  }
+  return weights;
 }
 
 /** The program as the initialiser of a `struct sock_filter[]`. */

@@ -1,18 +1,22 @@
 /**
- * A profile by name or path → resolved filter, for every use case of the workbench. What a caller does not say comes
+ * A profile by name, by path or as JSON → resolved filter, for every use case of the workbench. What a caller does not say comes
  * from this machine: its architecture and its kernel.
  */
-import { readFileSync } from "node:fs";
 import { endianness, release } from "node:os";
 import { RuntimeError } from "../../errors.ts";
+import { CAPABILITY_NAMES, capabilityNumber } from "../../oci/capability-numbers.ts";
 import { type ArchitectureName, findArchitecture, nativeArchitecture } from "../../profile/architectures.ts";
-import { builtinProfile, isBuiltinProfile } from "../../profile/builtin-profiles.ts";
+import { builtinProfile, builtinProfileNames, isBuiltinProfile } from "../../profile/builtin-profiles.ts";
 import { filterFlags } from "../../profile/filter-flags.ts";
-import { parseProfileText, readJsonText } from "../../profile/parse-profile.ts";
+import { parseProfile, parseProfileText, readJsonText } from "../../profile/parse-profile.ts";
 import { parseRules } from "../../profile/parse-rules.ts";
 import type { Profile, ProfileWarning } from "../../profile/profile.ts";
 import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../../profile/resolve-profile.ts";
 import type { Filter } from "../../seccomp/filter.ts";
+import { readText } from "./read-input.ts";
+
+/** A built-in profile's name or a path; or the profile itself, as JSON text or parsed. */
+export type FilterSource = string | { readonly text: string } | { readonly document: unknown };
 
 /** What a profile is resolved for. */
 export interface FilterOptions {
@@ -23,7 +27,7 @@ export interface FilterOptions {
    * adds to it.
    */
   readonly architectures?: readonly string[];
-  /** With or without `CAP_`, any case: the bounding set that conditions of the profile ask for. */
+  /** With or without `CAP_`, any case, or `ALL`: the bounding set that conditions of the profile ask for. None when absent. */
   readonly capabilities?: readonly string[];
   /** "MAJOR.MINOR"; the running kernel when absent. */
   readonly kernel?: string;
@@ -38,15 +42,14 @@ export interface LoadedFilter {
   readonly warnings: readonly ProfileWarning[];
 }
 
-/**
- * @param source a built-in profile's name, else a path
- * @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT, or IO when the file cannot be read
- */
-export function loadFilter(source: string, options: FilterOptions = {}): LoadedFilter {
+/** @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT, or IO when the file cannot be read */
+export function loadFilter(source: FilterSource, options: FilterOptions = {}): LoadedFilter {
   const target = resolveTarget(options);
   if (options.format === "rules") {
-    const filter = parseRules(readJsonText(readSource(source)), target.native);
-    return { filter, flags: 0, architectures: target.architectures ?? [target.native], warnings: [] };
+    if (options.capabilities !== undefined)
+      throw new RuntimeError("INVALID_ARGUMENT", "Cannot use capabilities with a rule list: its rules ask for none");
+    const list = parseRules(loadDocument(source), target.native, target.architectures);
+    return { ...list, flags: 0, warnings: [] };
   }
   const profile = loadProfile(source);
   const { filter, warnings } = resolveProfile(profile, target);
@@ -55,22 +58,22 @@ export function loadFilter(source: string, options: FilterOptions = {}): LoadedF
     flags: filterFlags(profile),
     architectures: filteredArchitectures(profile, target),
     // What ships has been looked at.
-    warnings: isBuiltinProfile(source) ? [] : warnings,
+    warnings: typeof source === "string" && isBuiltinProfile(source) ? [] : warnings,
   };
 }
 
+const PROFILE_HINT = `give the path of a JSON profile, or one of: ${builtinProfileNames.join(", ")}`;
+
 /** A name of a shipped profile wins over a file of that name; `./default` is the file. */
-export function loadProfile(source: string): Profile {
-  return isBuiltinProfile(source) ? builtinProfile(source) : parseProfileText(readSource(source));
+export function loadProfile(source: FilterSource): Profile {
+  if (typeof source !== "string")
+    return "text" in source ? parseProfileText(source.text) : parseProfile(source.document);
+  return isBuiltinProfile(source) ? builtinProfile(source) : parseProfileText(readText(source, PROFILE_HINT));
 }
 
-export function readSource(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new RuntimeError("IO", `Cannot read "${path}": ${code}`, { cause, details: { path, errno: code } });
-  }
+function loadDocument(source: FilterSource): unknown {
+  if (typeof source === "string") return readJsonText(readText(source));
+  return "text" in source ? readJsonText(source.text) : source.document;
 }
 
 export function resolveTarget(options: FilterOptions): ResolveTarget {
@@ -78,8 +81,8 @@ export function resolveTarget(options: FilterOptions): ResolveTarget {
   return {
     native: architectures?.[0] ?? hostArchitecture(),
     ...(architectures === undefined ? {} : { architectures }),
-    capabilities: (options.capabilities ?? []).map(namedCapability),
-    kernel: parseKernel(options.kernel ?? release()),
+    capabilities: (options.capabilities ?? []).flatMap(namedCapabilities),
+    kernel: options.kernel === undefined ? runningKernel() : parseKernel(options.kernel),
   };
 }
 
@@ -101,16 +104,28 @@ export function namedArchitecture(name: string): ArchitectureName {
   return architecture.name;
 }
 
-function namedCapability(name: string): string {
+function namedCapabilities(name: string): readonly string[] {
   const upper = name.toUpperCase();
-  return upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  if (upper === "ALL") return CAPABILITY_NAMES;
+  const full = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  if (capabilityNumber(full) === undefined)
+    throw new RuntimeError("INVALID_ARGUMENT", `Cannot use the capability "${name}": no such capability`, {
+      hint: "names are those of capabilities(7), SYS_ADMIN or CAP_SYS_ADMIN, and ALL",
+    });
+  return [full];
+}
+
+/** Distributions append what they like to a release. */
+function runningKernel(): ResolveTarget["kernel"] {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release()) ?? [];
+  return { major: Number(major ?? 0), minor: Number(minor ?? 0) };
 }
 
 function parseKernel(text: string): ResolveTarget["kernel"] {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(text) ?? [];
+  const [, major, minor] = /^(\d+)\.(\d+)(?:\.\d+)*(?:[-+].*)?$/.exec(text) ?? [];
   if (major === undefined || minor === undefined)
     throw new RuntimeError("INVALID_ARGUMENT", `Cannot use the kernel version "${text}"`, {
-      hint: "write MAJOR.MINOR",
+      hint: "write MAJOR.MINOR, as in 5.10",
     });
   return { major: Number(major), minor: Number(minor) };
 }

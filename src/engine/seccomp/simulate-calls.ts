@@ -2,36 +2,36 @@
  * What a filter answers to calls: one call named on a command line, or a million lines on a descriptor. Programs are
  * checked as the kernel checks them and run on `struct seccomp_data`.
  */
-import { readFileSync, readSync } from "node:fs";
 import { RuntimeError } from "../../errors.ts";
 import { formatAction } from "../../profile/action-text.ts";
 import { type ArchitectureName, architectureOf, architectures } from "../../profile/architectures.ts";
 import { syscallTable } from "../../profile/syscall-tables.ts";
+import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
 import { compileFilter } from "../../seccomp/compile.ts";
 import type { SeccompData } from "../../seccomp/filter.ts";
 import { DATA_WORDS, prepareProgram, type PreparedProgram, runProgram, simulate } from "../../seccomp/simulate.ts";
-import { type FilterOptions, hostArchitecture, loadFilter, namedArchitecture } from "./load-filter.ts";
+import {
+  type FilterOptions,
+  type FilterSource,
+  hostArchitecture,
+  loadFilter,
+  namedArchitecture,
+  resolveTarget,
+} from "./load-filter.ts";
+import { readProgram, readSome } from "./read-input.ts";
 
-/** What to simulate: a profile, or a raw program in this machine's byte order. */
+/** What to simulate: a profile, or a raw `struct sock_filter[]` (or its path) of any compiler. */
 export type SimulationSource =
-  | { readonly kind: "profile"; readonly source: string; readonly options?: FilterOptions }
-  | { readonly kind: "program"; readonly path: string };
+  | { readonly profile: FilterSource }
+  /** In the byte order of the first of `options.architectures`. */
+  | { readonly program: string | Uint8Array };
 
 /** @throws RuntimeError INVALID_PROFILE, INVALID_DOCUMENT for a program the kernel would refuse, IO */
-export function prepareSimulation(source: SimulationSource): PreparedProgram {
-  if (source.kind === "profile")
-    return prepareProgram(compileFilter(loadFilter(source.source, source.options).filter).program);
-  return prepareProgram(readProgram(source.path));
-}
-
-/** The bytes of a raw `struct sock_filter[]`. */
-export function readProgram(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new RuntimeError("IO", `Cannot read "${path}": ${code}`, { cause, details: { path, errno: code } });
-  }
+export function prepareSimulation(source: SimulationSource, options: FilterOptions = {}): PreparedProgram {
+  if ("profile" in source) return prepareProgram(compileFilter(loadFilter(source.profile, options).filter).program);
+  const bytes = typeof source.program === "string" ? readProgram(source.program) : source.program;
+  const { bigEndian } = architectureOf(resolveTarget(options).native);
+  return prepareProgram(bigEndian ? encodeProgram(decodeProgram(bytes, "big")) : bytes);
 }
 
 export interface SimulatedCall {
@@ -51,22 +51,25 @@ export interface SimulatedCall {
 /**
  * @param call a name of the architecture's table, or a number in decimal or 0x digits; a negative one is taken as
  * unsigned 32-bit
- * @param args up to six, in decimal, negative or 0x digits
+ * @param args up to six, in decimal, negative or 0x digits; missing ones are 0
  * @throws RuntimeError INVALID_ARGUMENT
  */
 export function simulateCall(
   program: PreparedProgram,
-  call: string,
-  args: readonly string[],
+  call: string | number,
+  args: readonly (string | number | bigint)[],
   architectureName?: string,
 ): SimulatedCall {
   const architecture = architectureName === undefined ? hostArchitecture() : namedArchitecture(architectureName);
   const { auditArchitecture, bigEndian } = architectureOf(architecture);
   const table = syscallTable(architecture);
-  const number = table.numbers.get(call) ?? parseNumber(call, architecture);
+  const number = table.numbers.get(String(call)) ?? parseNumber(String(call), architecture);
   if (args.length > 6)
-    throw new RuntimeError("INVALID_ARGUMENT", `A system call has six arguments, not ${args.length}`);
-  const values = Array.from({ length: 6 }, (_, index) => parseArgument(args[index] ?? "0"));
+    throw new RuntimeError(
+      "INVALID_ARGUMENT",
+      `Cannot simulate ${args.length} arguments: a system call has six at most`,
+    );
+  const values = Array.from({ length: 6 }, (_, index) => parseArgument(String(args[index] ?? 0)));
   const data: SeccompData = {
     number,
     architecture: auditArchitecture,
@@ -99,7 +102,9 @@ function parseNumber(text: string, architecture: ArchitectureName): number {
     const number = Number(text);
     if (number >= -0x80000000 && number <= 0xffffffff) return number >>> 0;
   }
-  throw new RuntimeError("INVALID_ARGUMENT", `"${text}" is no system call of ${architecture} and no call number`);
+  throw new RuntimeError("INVALID_ARGUMENT", `"${text}" is no system call of ${architecture} and no call number`, {
+    hint: "numbers are decimal or 0x digits of 32 bits; --arch names the architecture",
+  });
 }
 
 function parseArgument(text: string): bigint {
@@ -107,7 +112,9 @@ function parseArgument(text: string): bigint {
     const value = BigInt(text);
     if (value >= -(2n ** 63n) && value < 2n ** 64n) return BigInt.asUintN(64, value);
   }
-  throw new RuntimeError("INVALID_ARGUMENT", `"${text}" is no 64-bit number`);
+  throw new RuntimeError("INVALID_ARGUMENT", `Cannot use the argument "${text}": it is no 64-bit number`, {
+    hint: "arguments are decimal or 0x digits",
+  });
 }
 
 const CHUNK = 1 << 20;
@@ -131,7 +138,7 @@ export function simulateVectors(program: PreparedProgram, descriptor: number, em
   const buffer = Buffer.allocUnsafe(CHUNK + LONGEST_LINE);
   let held = 0;
   for (;;) {
-    const read = readChunk(descriptor, buffer, held);
+    const read = readSome(descriptor, "the calls", buffer, held, CHUNK);
     const end = held + read;
     const complete = read === 0 ? end : buffer.lastIndexOf(CODE_LINE_FEED, end - 1) + 1;
     const text = vectors.run(buffer, complete);
@@ -141,18 +148,6 @@ export function simulateVectors(program: PreparedProgram, descriptor: number, em
     if (held > LONGEST_LINE)
       throw new RuntimeError("INVALID_ARGUMENT", `Line ${vectors.lines + 1} is longer than ${LONGEST_LINE} bytes`);
     buffer.copyWithin(0, complete, end);
-  }
-}
-
-function readChunk(descriptor: number, buffer: Buffer, offset: number): number {
-  for (;;) {
-    try {
-      return readSync(descriptor, buffer, offset, CHUNK, null);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      // Someone else set the descriptor non-blocking; waiting a millisecond is all that is possible here.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
   }
 }
 

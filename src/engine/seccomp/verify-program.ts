@@ -5,8 +5,8 @@ import type { ProfileWarning } from "../../profile/profile.ts";
 import { syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
 import { type CounterExample, proveFilter } from "../../seccomp/compile.ts";
-import { type FilterOptions, loadFilter } from "./load-filter.ts";
-import { readProgram } from "./simulate-calls.ts";
+import { type FilterOptions, type FilterSource, loadFilter } from "./load-filter.ts";
+import { readProgram } from "./read-input.ts";
 
 export interface Difference extends CounterExample {
   /** Undefined for an AUDIT_ARCH value that pycri does not know. */
@@ -25,16 +25,16 @@ export type Verification =
   | { readonly verdict: "undecided"; readonly instruction: number | null };
 
 /**
- * @param path of a raw `struct sock_filter[]` in the byte order of the profile's native architecture
+ * @param program a raw `struct sock_filter[]` or its path, in the byte order of the profile's native architecture
  * @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT, INVALID_DOCUMENT or IO
  */
 export function verifyProgram(
-  source: string,
-  path: string,
+  source: FilterSource,
+  program: string | Uint8Array,
   options: FilterOptions = {},
 ): { readonly verification: Verification; readonly warnings: readonly ProfileWarning[] } {
   const { filter, architectures: listed, warnings } = loadFilter(source, options);
-  const bytes = readProgram(path);
+  const bytes = typeof program === "string" ? readProgram(program) : program;
   const [native] = listed;
   const isBigEndian = native !== undefined && architectureOf(native).bigEndian;
   const verdict = proveFilter(filter, isBigEndian ? encodeProgram(decodeProgram(bytes, "big")) : bytes);

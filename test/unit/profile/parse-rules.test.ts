@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { RuntimeError } from "../../../src/errors.ts";
-import { parseRules } from "../../../src/profile/parse-rules.ts";
+import type { ArchitectureName } from "../../../src/profile/architectures.ts";
+import { parseRules as parse } from "../../../src/profile/parse-rules.ts";
 import { evaluate } from "../../../src/seccomp/evaluate.ts";
 import type { Filter, SeccompData } from "../../../src/seccomp/filter.ts";
 
@@ -16,6 +17,10 @@ const X86 = 0x40000003;
 function answer(filter: Filter, architecture: number, number: number, ...args: readonly bigint[]): number {
   const six = Array.from({ length: 6 }, (_, index) => args[index] ?? 0n) as unknown as SeccompData["args"];
   return evaluate(filter, { architecture, number, instructionPointer: 0n, args: six });
+}
+
+function parseRules(document: unknown, native: ArchitectureName): Filter {
+  return parse(document, native).filter;
 }
 
 function issuesOf(document: unknown): readonly string[] {
@@ -94,6 +99,17 @@ describe("meaning", () => {
       [EPERM, EPERM, ALLOW],
     );
     assert.equal(answer(filter, 0xc00000b7, 117), KILL_PROCESS);
+  });
+
+  test("the caller's architectures replace the list's", () => {
+    const list = { architectures: ["x86_64"], default: "allow", rules: [{ call: "ptrace", action: "trap" }] };
+    assert.deepEqual(parse(list, "x86_64").architectures, ["x86_64"]);
+    const { filter, architectures } = parse(list, "x86_64", ["aarch64", "arm"]);
+    assert.deepEqual(architectures, ["aarch64", "arm"]);
+    assert.deepEqual(
+      filter.architectures.map(({ auditArchitecture }) => auditArchitecture),
+      [0xc00000b7, 0x40000028],
+    );
   });
 
   test("x32 is an architecture of its own: unknown until it is listed", () => {
