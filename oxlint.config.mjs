@@ -74,6 +74,9 @@ function restrictedImports(folder, { effects = !pure.includes(folder) } = {}) {
 const ENVIRONMENT = "The environment is read in src/cli and src/host only; pass the value in.";
 const ENVIRONMENT_IMPORT = { name: "node:process", importNames: ["env"], message: ENVIRONMENT };
 
+/** Files of `src/seccomp` that speak the component's types and are pure nevertheless. */
+const COMPONENT_TYPES = ["compilation", "compiler", "component-error", "lower-filter"];
+
 /** What the component's build makes: declarations below `wasm/`, the loadable forms in `dist/`. */
 const COMPONENT = {
   regex: "(?:^|/)wasm/generated/|^(?:\\.{1,2}/)+dist/|(?:^|/)component/[^/]+\\.js$",
@@ -125,6 +128,10 @@ export default {
       },
     },
     ...Object.keys(MAY_IMPORT).map(boundary),
+    {
+      files: COMPONENT_TYPES.map((name) => `src/seccomp/${name}.ts`),
+      rules: { "no-restricted-imports": restrictedImports("seccomp") },
+    },
     {
       files: ["src/seccomp/compile.ts"],
       rules: { "no-restricted-imports": restrictedImports("seccomp", { effects: true }) },

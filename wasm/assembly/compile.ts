@@ -19,17 +19,25 @@ const ARCHITECTURE_OFFSET: u32 = 4;
 /** x32 calls carry this bit. */
 const X32_BIT: u32 = 0x40000000;
 
-/** What an instruction of size costs, in executed instructions of one number met once. */
-const SIZE_PRICE: f64 = 0.25;
+/** What an instruction of size costs, in executed instructions of an average call. */
+const SIZE_PRICE: f64 = 0.002;
 
-/** The part of all weight that goes into keeping the longest path short. */
+/** The part of all weight that goes into keeping the longest path short, and how much of it at most, in steps. */
 const DEPTH_SHARE: f64 = 0.005;
+const DEEPEST_SHARE: f64 = 0.1;
+const DEPTH_STEP: f64 = 4;
+
+/** Instructions of a search's longest path that are worth no further share. */
+const DEEP: i32 = 17;
 
 /** The same among x32 calls, which hardly any program makes: there the longest path is what matters. */
 const RARE_DEPTH_SHARE: f64 = 1;
 
 /** How much rarer than others x32 calls are. */
 const RARITY: f64 = 256;
+
+/** Consecutive numbers without a rule that count as calls; more are a hole in the table. */
+const HOLE: u32 = 16;
 
 /** Calls that an error about size names. */
 export const COSTLIEST: u32 = 5;
@@ -86,7 +94,7 @@ export class Compilation {
   private search(segments: Segments): i32 {
     const boundary = segments.find(X32_BIT);
     if (boundary == 0 || boundary == segments.count - 1 || !applies(SEPARATE_X32)) {
-      return this.searchAll(segments.copy(0, segments.count), DEPTH_SHARE);
+      return this.shallowest(segments.copy(0, segments.count));
     }
     const x32 = segments.copy(boundary, segments.count);
     const straddles = segments.first[boundary] < X32_BIT;
@@ -94,12 +102,24 @@ export class Compilation {
     const native = segments.copy(0, straddles ? boundary + 1 : boundary);
     native.add(X32_BIT, this.searchAll(x32, RARE_DEPTH_SHARE));
     native.weight[native.count - 1] += x32Weight;
-    return this.searchAll(native, DEPTH_SHARE);
+    return this.shallowest(native);
+  }
+
+  /** Gives depth more weight until the longest path is short, or no shorter for it. */
+  private shallowest(segments: Segments): i32 {
+    let best = this.searchAll(segments, DEPTH_SHARE);
+    if (!applies(FAVOUR_DEEP)) return best;
+    for (let share = DEPTH_SHARE; this.graph.height[best] > DEEP && share < DEEPEST_SHARE; share *= DEPTH_STEP) {
+      // What was favoured before is still there.
+      const other = this.searchAll(segments, share * (DEPTH_STEP - 1));
+      if (this.graph.height[other] < this.graph.height[best]) best = other;
+    }
+    return best;
   }
 
   private searchAll(segments: Segments, depthShare: f64): i32 {
     if (applies(FAVOUR_DEEP)) segments.favourDeep(this.graph, depthShare);
-    return new SearchTree(segments, this.graph, SIZE_PRICE * this.baseWeight).build();
+    return new SearchTree(segments, this.graph, SIZE_PRICE * segments.total()).build();
   }
 
   private segmentsOf(rules: ArchitectureRules): Segments {
@@ -155,17 +175,23 @@ export class Compilation {
     return node;
   }
 
-  /** Gives every listed number its base weight, every segment at least one, and the given weights on top. */
+  /**
+   * Gives every number its base weight and the given weights on top. The filter does not say which numbers between its
+   * rules are calls; in a long run of others there are none.
+   */
   private weigh(segments: Segments, rules: ArchitectureRules): void {
     const base = this.baseWeight;
     const rare = base / RARITY;
-    for (let i = 0; i < segments.count; i++) segments.weight[i] = segments.first[i] >= X32_BIT ? rare : base;
     let at = 0;
     for (let i: u32 = 0; i < rules.callCount; i++) {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
       while (segments.last(at) < number) at++;
-      segments.weight[at] += number >= X32_BIT ? rare : base;
       segments.listed[at]++;
+    }
+    for (let i = 0; i < segments.count; i++) {
+      const listed = segments.listed[i];
+      const others = min<u32>(segments.last(i) - segments.first[i] + 1 - listed, HOLE);
+      segments.weight[i] = (segments.first[i] >= X32_BIT ? rare : base) * <f64>(listed + others);
     }
     const allow = this.graph.returns(ALLOW);
     for (let i: u32 = 0; i < this.weightCount; i++) {

@@ -90,17 +90,9 @@ export class Decisions {
     hash = (hash ^ (hash >> 13) ^ <u32>onFalse) * 0x27d4eb2f;
     hash ^= hash >> 15;
     const bucket = hash & (this.buckets.length - 1);
-    for (let id = this.buckets[bucket] - 1; id != NONE; id = this.chain[id] - 1) {
-      if (
-        this.test[id] == test &&
-        this.word[id] == word &&
-        this.mask[id] == mask &&
-        this.k[id] == k &&
-        this.onTrue[id] == onTrue &&
-        this.onFalse[id] == onFalse
-      ) {
-        return id;
-      }
+    for (let id = unchecked(this.buckets[bucket]) - 1; id != NONE; id = unchecked(this.chain[id]) - 1) {
+      if (unchecked(this.test[id] != test || this.word[id] != word || this.mask[id] != mask)) continue;
+      if (unchecked(this.k[id] == k && this.onTrue[id] == onTrue && this.onFalse[id] == onFalse)) return id;
     }
     if (this.count == MAXIMUM_DECISIONS) {
       this.exhausted = true;
@@ -116,14 +108,14 @@ export class Decisions {
       this.chain = grown<i32>(this.chain);
     }
     const id = this.count++;
-    this.test[id] = test;
-    this.word[id] = word;
-    this.mask[id] = mask;
-    this.k[id] = k;
-    this.onTrue[id] = onTrue;
-    this.onFalse[id] = onFalse;
-    this.chain[id] = this.buckets[bucket];
-    this.buckets[bucket] = id + 1;
+    unchecked((this.test[id] = test));
+    unchecked((this.word[id] = word));
+    unchecked((this.mask[id] = mask));
+    unchecked((this.k[id] = k));
+    unchecked((this.onTrue[id] = onTrue));
+    unchecked((this.onFalse[id] = onFalse));
+    unchecked((this.chain[id] = this.buckets[bucket]));
+    unchecked((this.buckets[bucket] = id + 1));
     return id;
   }
 

@@ -5,6 +5,8 @@
  *
  * The order is architecture, number, arguments with their high halves first, instruction pointer; within a word, the
  * most significant bit first. Intervals and masks of a word are then chains of at most 32 nodes.
+ *
+ * Nodes are read unchecked in the innermost functions: every id that they meet was handed out here.
  */
 
 import { grown, NONE } from "./instruction-graph";
@@ -88,9 +90,11 @@ export class Diagram {
     hash = (hash ^ (hash >> 13) ^ <u32>fails) * 0xc2b2ae35;
     const slot = (<i32>((hash ^ (hash >> 16)) & (CACHE_SIZE - 1))) << 2;
     const cache = this.cache;
-    if (cache[slot] == condition && cache[slot + 1] == holds && cache[slot + 2] == fails) return cache[slot + 3];
+    if (unchecked(cache[slot] == condition && cache[slot + 1] == holds && cache[slot + 2] == fails)) {
+      return unchecked(cache[slot + 3]);
+    }
     const variable = this.variable;
-    const top = min<u16>(variable[condition], min<u16>(variable[holds], variable[fails]));
+    const top = unchecked(min<u16>(variable[condition], min<u16>(variable[holds], variable[fails])));
     const low = this.choose(
       this.side(condition, top, false),
       this.side(holds, top, false),
@@ -98,10 +102,10 @@ export class Diagram {
     );
     const high = this.choose(this.side(condition, top, true), this.side(holds, top, true), this.side(fails, top, true));
     const result = this.bit(top, low, high);
-    cache[slot] = condition;
-    cache[slot + 1] = holds;
-    cache[slot + 2] = fails;
-    cache[slot + 3] = result;
+    unchecked((cache[slot] = condition));
+    unchecked((cache[slot + 1] = holds));
+    unchecked((cache[slot + 2] = fails));
+    unchecked((cache[slot + 3] = result));
     return result;
   }
 
@@ -166,16 +170,17 @@ export class Diagram {
 
   /** The branch of `id` for the bit `variable`, which no node above `id` tests. */
   side(id: i32, variable: u16, set: bool): i32 {
-    if (this.variable[id] != variable) return id;
-    return set ? this.high[id] : this.low[id];
+    if (unchecked(this.variable[id]) != variable) return id;
+    return unchecked(set ? this.high[id] : this.low[id]);
   }
 
   private intern(variable: u16, low: i32, high: i32): i32 {
     let hash = (<u32>low * 0x9e3779b1) ^ variable;
     hash = (hash ^ (hash >> 15) ^ <u32>high) * 0x85ebca6b;
     hash ^= hash >> 13;
-    for (let id = this.buckets[hash & (this.buckets.length - 1)] - 1; id != NONE; id = this.chain[id] - 1) {
-      if (this.variable[id] == variable && this.low[id] == low && this.high[id] == high) return id;
+    const head = unchecked(this.buckets[hash & (this.buckets.length - 1)]);
+    for (let id = head - 1; id != NONE; id = unchecked(this.chain[id]) - 1) {
+      if (unchecked(this.variable[id] == variable && this.low[id] == low && this.high[id] == high)) return id;
     }
     if (this.count == this.budget) {
       this.exhausted = true;
@@ -184,11 +189,11 @@ export class Diagram {
     if (this.count == this.variable.length) this.grow();
     const bucket = hash & (this.buckets.length - 1);
     const id = this.count++;
-    this.variable[id] = variable;
-    this.low[id] = low;
-    this.high[id] = high;
-    this.chain[id] = this.buckets[bucket];
-    this.buckets[bucket] = id + 1;
+    unchecked((this.variable[id] = variable));
+    unchecked((this.low[id] = low));
+    unchecked((this.high[id] = high));
+    unchecked((this.chain[id] = this.buckets[bucket]));
+    unchecked((this.buckets[bucket] = id + 1));
     return id;
   }
 

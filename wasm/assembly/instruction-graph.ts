@@ -72,10 +72,9 @@ export class InstructionGraph {
     hash ^= hash >> 13;
     let bucket = hash & (this.buckets.length - 1);
     // Buckets hold id + 1, so that zeroed memory is an empty table.
-    for (let id = this.buckets[bucket] - 1; id != NONE; id = this.chain[id] - 1) {
-      if (this.code[id] == code && this.k[id] == k && this.onTrue[id] == onTrue && this.onFalse[id] == onFalse) {
-        return id;
-      }
+    for (let id = unchecked(this.buckets[bucket]) - 1; id != NONE; id = unchecked(this.chain[id]) - 1) {
+      if (unchecked(this.code[id] != code || this.k[id] != k)) continue;
+      if (unchecked(this.onTrue[id] == onTrue && this.onFalse[id] == onFalse)) return id;
     }
     if (this.count == MAXIMUM_NODES) {
       this.exhausted = true;
@@ -90,14 +89,14 @@ export class InstructionGraph {
       this.chain = grown<i32>(this.chain);
     }
     const id = this.count++;
-    this.code[id] = code;
-    this.k[id] = k;
-    this.onTrue[id] = onTrue;
-    this.onFalse[id] = onFalse;
+    unchecked((this.code[id] = code));
+    unchecked((this.k[id] = k));
+    unchecked((this.onTrue[id] = onTrue));
+    unchecked((this.onFalse[id] = onFalse));
     const below = onTrue == NONE ? 0 : this.height[onTrue];
-    this.height[id] = 1 + (onFalse == NONE ? below : max<i32>(below, this.height[onFalse]));
-    this.chain[id] = this.buckets[bucket];
-    this.buckets[bucket] = id + 1;
+    unchecked((this.height[id] = 1 + (onFalse == NONE ? below : max<i32>(below, this.height[onFalse]))));
+    unchecked((this.chain[id] = this.buckets[bucket]));
+    unchecked((this.buckets[bucket] = id + 1));
     return id;
   }
 }

@@ -2,9 +2,11 @@
  * Gives the instruction graph an order and its jumps their distances. Instructions are placed from the end of the
  * program to its beginning, successors before their predecessors, so that every distance is known when it is needed.
  * Conditional jumps reach 255 instructions; a distant return is repeated, anything else distant is reached through `ja`.
+ * What follows a load and is needed elsewhere, too, is repeated where that takes no more than the `ja` it saves.
  */
 
 import { grown, InstructionGraph, JUMP, LOAD, AND, NONE, RETURN } from "./instruction-graph";
+import { applies, REPEAT_TESTS } from "./rewrites";
 
 /** BPF_MAXINSNS. */
 export const INSTRUCTION_LIMIT: i32 = 4096;
@@ -141,9 +143,26 @@ export class Layout {
     this.place[id] = this.count;
   }
 
+  /** Continues with a node: it comes next, or its single instruction is repeated, or `ja` leads there. */
   private fallThrough(id: i32): void {
     const distance = this.distance(id);
-    if (distance != 0) this.put(JUMP, 0, 0, distance);
+    if (distance == 0) return;
+    const graph = this.graph;
+    const code = graph.code[id];
+    if (code == RETURN) {
+      this.put(RETURN, 0, 0, graph.k[id]);
+    } else if (code != LOAD && code != AND && applies(REPEAT_TESTS) && this.isNear(id)) {
+      const onTrue = this.distance(graph.onTrue[id]);
+      const onFalse = this.distance(graph.onFalse[id]);
+      this.put(code, <u8>onTrue, <u8>onFalse, graph.k[id]);
+    } else {
+      this.put(JUMP, 0, 0, distance);
+    }
+  }
+
+  /** Whether both targets of a test can be reached from here. */
+  private isNear(id: i32): bool {
+    return this.distance(this.graph.onTrue[id]) <= REACH && this.distance(this.graph.onFalse[id]) <= REACH;
   }
 
   /** Instructions between the one to be placed next and the latest place of `id`. */

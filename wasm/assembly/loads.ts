@@ -28,6 +28,16 @@ const SEARCH_LIMIT: i32 = 512;
 /** An instruction of size against one executed: a value that is compared with is as likely as any other. */
 const SIZE_PRICE: f64 = 2;
 
+/** Ascending, by insertion: the library's sort is a twentieth of the component. */
+function sort(values: StaticArray<u32>, count: i32): void {
+  for (let i = 1; i < count; i++) {
+    const value = values[i];
+    let at = i;
+    for (; at > 0 && values[at - 1] > value; at--) values[at] = values[at - 1];
+    values[at] = value;
+  }
+}
+
 export class Loader {
   private decisions: Decisions;
   private graph: InstructionGraph;
@@ -109,11 +119,11 @@ export class Loader {
       starts[count++] = k;
       if (decisions.test[row[i]] == IS && k != u32.MAX_VALUE) starts[count++] = k + 1;
     }
-    const sorted = starts.slice<StaticArray<u32>>(0, count).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    sort(starts, count);
     const segments = new Segments();
     for (let i = 0; i < count; i++) {
-      if (i > 0 && sorted[i] == sorted[i - 1]) continue;
-      segments.add(sorted[i], this.enter(this.exitOf(id, sorted[i]), word));
+      if (i > 0 && starts[i] == starts[i - 1]) continue;
+      segments.add(starts[i], this.enter(this.exitOf(id, starts[i]), word));
     }
     for (let i = 0; i < segments.count; i++) segments.weight[i] = 1;
     return new SearchTree(segments, this.graph, SIZE_PRICE).build();

@@ -19,6 +19,7 @@ export class Measure {
   private totalWeight: f64 = 0;
   private totalListed: f64 = 0;
 
+  /** @param program of the compiler's own making: its jumps stay within it */
   constructor(program: usize, length: u32) {
     this.program = program;
     const mean = new StaticArray<f64>(<i32>length);
@@ -28,15 +29,15 @@ export class Measure {
       if (isTest(code)) {
         const onTrue = pc + 1 + jumpTrueAt(program, pc);
         const onFalse = pc + 1 + jumpFalseAt(program, pc);
-        mean[pc] = 1 + (mean[onTrue] + mean[onFalse]) / 2;
-        longest[pc] = 1 + max(longest[onTrue], longest[onFalse]);
+        unchecked((mean[pc] = 1 + (mean[onTrue] + mean[onFalse]) / 2));
+        unchecked((longest[pc] = 1 + max(longest[onTrue], longest[onFalse])));
       } else if (code == 0x06) {
-        mean[pc] = 1;
-        longest[pc] = 1;
+        unchecked((mean[pc] = 1));
+        unchecked((longest[pc] = 1));
       } else {
         const next = pc + 1 + (code == 0x05 ? operandAt(program, pc) : 0);
-        mean[pc] = 1 + mean[next];
-        longest[pc] = 1 + longest[next];
+        unchecked((mean[pc] = 1 + mean[next]));
+        unchecked((longest[pc] = 1 + longest[next]));
       }
     }
     this.mean = mean;

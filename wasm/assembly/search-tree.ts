@@ -2,9 +2,12 @@
  * The cheapest search over the segments of an architecture: an alphabetic tree by dynamic programming (Knuth's bounds on
  * the split keep it quadratic) whose leaves may be short lists of `jeq`, which cut a lone number out of its surroundings
  * with one test where a tree needs two.
+ *
+ * The table is the compiler's hot loop: its elements are single-precision and 16-bit so that it stays in the nearest
+ * cache, and read unchecked, as every index comes from the loops here.
  */
 
-import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL, NONE } from "./instruction-graph";
+import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL } from "./instruction-graph";
 import { applies, NUMBER_LISTS } from "./rewrites";
 import { Segments } from "./segments";
 
@@ -14,25 +17,30 @@ const TABLE_LIMIT: i32 = 400;
 /** Lone numbers in one list. */
 const LIST_LIMIT: i32 = 4;
 
+/** How a range is decided: by a split, or by a list that falls to the outcome of the range's first or second segment. */
+const SPLIT: u8 = 0;
+const LIST: u8 = 1;
+
 export class SearchTree {
   private segments: Segments;
   private graph: InstructionGraph;
   /** The price of one instruction of size, in the unit of weights. */
-  private sizePrice: f64;
+  private sizePrice: f32;
   private origin: i32 = 0;
   private width: i32 = 0;
-  private prefix: StaticArray<f64> = new StaticArray<f64>(0);
-  private cost: StaticArray<f64> = new StaticArray<f64>(0);
-  /** The first segment of the right half, or NONE where a list is cheaper. */
-  private split: StaticArray<i32> = new StaticArray<i32>(0);
-  /** The node that a list falls to. */
-  private rest: StaticArray<i32> = new StaticArray<i32>(0);
+  private prefix: StaticArray<f32> = new StaticArray<f32>(0);
+  private cost: StaticArray<f32> = new StaticArray<f32>(0);
+  /** The first segment of the right half; bounds the splits of wider ranges where a list is cheaper, too. */
+  private split: StaticArray<u16> = new StaticArray<u16>(0);
+  /** SPLIT, or LIST plus 0 or 1: which segment of the range has the outcome that the list falls to. */
+  private form: StaticArray<u8> = new StaticArray<u8>(0);
+  /** The lone numbers of a list, by weight. */
   private picked: StaticArray<i32> = new StaticArray<i32>(LIST_LIMIT);
 
   constructor(segments: Segments, graph: InstructionGraph, sizePrice: f64) {
     this.segments = segments;
     this.graph = graph;
-    this.sizePrice = sizePrice;
+    this.sizePrice = <f32>sizePrice;
   }
 
   build(): i32 {
@@ -46,7 +54,9 @@ export class SearchTree {
       const left = this.buildRange(first, middle - 1);
       return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[middle], right, left);
     }
-    this.fillTable(first, last);
+    this.origin = first;
+    this.width = last - first + 1;
+    this.fillTable();
     return this.assemble(0, this.width - 1);
   }
 
@@ -62,45 +72,45 @@ export class SearchTree {
     return last;
   }
 
-  private fillTable(first: i32, last: i32): void {
-    const n = last - first + 1;
-    this.origin = first;
-    this.width = n;
-    this.prefix = new StaticArray<f64>(n + 1);
-    this.cost = new StaticArray<f64>(n * n);
-    this.split = new StaticArray<i32>(n * n);
-    this.rest = new StaticArray<i32>(n * n);
-    const prefix = this.prefix;
-    const cost = this.cost;
-    const split = this.split;
-    for (let i = 0; i < n; i++) unchecked((prefix[i + 1] = prefix[i] + this.segments.weight[first + i]));
-    for (let i = 0; i < n * n; i++) unchecked((split[i] = NONE));
+  private fillTable(): void {
+    const n = this.width;
+    const prefix = new StaticArray<f32>(n + 1);
+    const cost = new StaticArray<f32>(n * n);
+    const split = new StaticArray<u16>(n * n);
+    const form = new StaticArray<u8>(n * n);
+    const sizePrice = this.sizePrice;
+    this.prefix = prefix;
+    this.cost = cost;
+    this.split = split;
+    this.form = form;
+    for (let i = 0; i < n; i++) prefix[i + 1] = prefix[i] + <f32>this.segments.weight[this.origin + i];
     if (applies(NUMBER_LISTS)) this.fillLists();
     for (let length = 2; length <= n; length++) {
       for (let i = 0, j = length - 1; j < n; i++, j++) {
         const cell = i * n + j;
-        // A list in a cell has no split of its own to bound its neighbours with.
-        let low = unchecked(split[cell - 1]);
-        if (low <= i) low = i + 1;
-        let high = unchecked(split[cell + n]);
-        if (high == NONE || high > j) high = j;
-        if (low > high) {
-          low = i + 1;
-          high = j;
+        let low = i + 1;
+        let high = j;
+        if (length > 2) {
+          low = unchecked(split[cell - 1]);
+          high = unchecked(split[cell + n]);
         }
-        let best = f64.MAX_VALUE;
-        let at = NONE;
-        for (let k = low; k <= high; k++) {
+        let best = f32.MAX_VALUE;
+        let at = low;
+        // Lists disturb the order of the bounds now and then; the lower one is tried in any case.
+        let k = low;
+        do {
           const candidate = unchecked(cost[i * n + k - 1] + cost[k * n + j]);
           if (candidate < best) {
             best = candidate;
             at = k;
           }
-        }
-        best += unchecked(prefix[j + 1] - prefix[i]) + this.sizePrice;
-        if (unchecked(cost[cell]) == 0 || best < unchecked(cost[cell])) {
+          k++;
+        } while (k <= high);
+        best += unchecked(prefix[j + 1] - prefix[i]) + sizePrice;
+        unchecked((split[cell] = <u16>at));
+        if (unchecked(form[cell]) == SPLIT || best < unchecked(cost[cell])) {
+          unchecked((form[cell] = SPLIT));
           unchecked((cost[cell] = best));
-          unchecked((split[cell] = at));
         }
       }
     }
@@ -108,69 +118,75 @@ export class SearchTree {
 
   /** Enters every range that a list can decide, with the list's cost. */
   private fillLists(): void {
-    const n = this.width;
-    for (let i = 0; i < n - 1; i++) {
-      this.fillListsFrom(i, this.segments.node[this.origin + i]);
-      this.fillListsFrom(i, this.segments.node[this.origin + i + 1]);
+    for (let i = 0; i < this.width - 1; i++) {
+      this.fillListsFrom(i, 0);
+      this.fillListsFrom(i, 1);
     }
   }
 
-  private fillListsFrom(i: i32, rest: i32): void {
+  /** The lists of ranges that begin at `i` and fall to the outcome of their segment `restAt`. */
+  private fillListsFrom(i: i32, restAt: i32): void {
     const n = this.width;
-    let others = 0;
+    const node = this.segments.node;
+    const rest = unchecked(node[this.origin + i + restAt]);
+    let count = 0;
     for (let j = i; j < n; j++) {
-      if (this.segments.node[this.origin + j] != rest) {
-        if (!this.segments.isSingle(this.origin + j) || ++others > LIST_LIMIT) return;
+      const index = this.origin + j;
+      if (unchecked(node[index]) != rest) {
+        if (count == LIST_LIMIT || !this.segments.isSingle(index)) return;
+        this.pick(index, count++);
       }
-      if (j == i || others == 0) continue;
-      const cost = this.listCost(i, j, rest);
+      if (j == i || count == 0) continue;
+      const cost = this.listCost(i, j, count);
       const cell = i * n + j;
-      if (this.cost[cell] == 0 || cost < this.cost[cell]) {
-        this.cost[cell] = cost;
-        this.rest[cell] = rest;
+      if (unchecked(this.form[cell]) == SPLIT || cost < unchecked(this.cost[cell])) {
+        unchecked((this.cost[cell] = cost));
+        unchecked((this.form[cell] = LIST + <u8>restAt));
       }
     }
   }
 
-  /** Sorts the range's lone numbers by weight into `picked` and prices the list. */
-  private listCost(i: i32, j: i32, rest: i32): f64 {
-    const count = this.pick(i, j, rest);
-    let remaining = this.prefix[j + 1] - this.prefix[i];
-    let cost = this.sizePrice * count;
+  /** The price of the list of `picked` for a range. */
+  private listCost(i: i32, j: i32, count: i32): f32 {
+    let remaining = unchecked(this.prefix[j + 1] - this.prefix[i]);
+    let cost = this.sizePrice * <f32>count;
     for (let position = 0; position < count; position++) {
       cost += remaining;
-      remaining -= this.segments.weight[this.picked[position]];
+      remaining -= <f32>unchecked(this.segments.weight[this.picked[position]]);
     }
     return cost;
   }
 
-  private pick(i: i32, j: i32, rest: i32): i32 {
-    let count = 0;
-    for (let index = this.origin + i; index <= this.origin + j; index++) {
-      if (this.segments.node[index] == rest) continue;
-      let position = count++;
-      while (position > 0 && this.segments.weight[this.picked[position - 1]] < this.segments.weight[index]) {
-        this.picked[position] = this.picked[position - 1];
-        position--;
-      }
-      this.picked[position] = index;
+  /** Puts a lone number among the first `count` of `picked`, heavier ones first. */
+  private pick(index: i32, count: i32): void {
+    const picked = this.picked;
+    const weight = this.segments.weight;
+    let position = count;
+    while (position > 0 && unchecked(weight[picked[position - 1]] < weight[index])) {
+      unchecked((picked[position] = picked[position - 1]));
+      position--;
     }
-    return count;
+    unchecked((picked[position] = index));
   }
 
   private assemble(i: i32, j: i32): i32 {
     if (i == j) return this.segments.node[this.origin + i];
     const cell = i * this.width + j;
+    if (this.form[cell] != SPLIT) return this.assembleList(i, j, this.form[cell] - LIST);
     const split = this.split[cell];
-    if (split == NONE) return this.assembleList(i, j, this.rest[cell]);
     const right = this.assemble(split, j);
     const left = this.assemble(i, split - 1);
     return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split], right, left);
   }
 
-  private assembleList(i: i32, j: i32, rest: i32): i32 {
-    let node = rest;
-    for (let position = this.pick(i, j, rest) - 1; position >= 0; position--) {
+  private assembleList(i: i32, j: i32, restAt: i32): i32 {
+    let node = this.segments.node[this.origin + i + restAt];
+    const rest = node;
+    let count = 0;
+    for (let index = this.origin + i; index <= this.origin + j; index++) {
+      if (this.segments.node[index] != rest) this.pick(index, count++);
+    }
+    for (let position = count - 1; position >= 0; position--) {
       const index = this.picked[position];
       node = this.graph.tests(JUMP_EQUAL, this.segments.first[index], this.segments.node[index], node);
     }

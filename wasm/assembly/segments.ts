@@ -58,17 +58,19 @@ export class Segments {
    * proportion to two to the power of its height, which is how the shallowest tree would see them.
    */
   favourDeep(graph: InstructionGraph, share: f64): void {
+    const weight = this.weight;
+    const power = new StaticArray<f64>(this.count);
     let total: f64 = 0;
     let powers: f64 = 0;
     let highest: i32 = 0;
     for (let i = 0; i < this.count; i++) highest = max(highest, graph.height[this.node[i]]);
     for (let i = 0; i < this.count; i++) {
-      total += this.weight[i];
-      powers += powerOfTwo(graph.height[this.node[i]] - highest);
+      total += weight[i];
+      power[i] = powerOfTwo(graph.height[this.node[i]] - highest);
+      powers += power[i];
     }
-    for (let i = 0; i < this.count; i++) {
-      this.weight[i] += (share * total * powerOfTwo(graph.height[this.node[i]] - highest)) / powers;
-    }
+    const unit = (share * total) / powers;
+    for (let i = 0; i < this.count; i++) weight[i] += unit * power[i];
   }
 
   total(): f64 {
