@@ -22,6 +22,7 @@ export const MAY_IMPORT = {
   ...Object.fromEntries(services.map((folder) => [folder, ["sys", ...pure]])),
   engine: [...services, "sys", ...pure],
   cli: ["engine", ...services, "sys", ...pure],
+  library: ["engine", ...services, "sys", ...pure],
   studio: ["engine", ...services, "sys", ...pure],
 };
 
@@ -68,10 +69,12 @@ function restrictedImports(folder, { effects = !pure.includes(folder) } = {}) {
     regex: "^@bytecodealliance/",
     message: "jco is a build-time tool; the component it transpiled is loaded by src/seccomp/compile.ts.",
   });
-  return ["error", { patterns, paths: folder === "cli" || folder === "host" ? [] : [ENVIRONMENT_IMPORT] }];
+  return ["error", { patterns, paths: ENVIRONMENT_READERS.includes(folder) ? [] : [ENVIRONMENT_IMPORT] }];
 }
 
-const ENVIRONMENT = "The environment is read in src/cli and src/host only; pass the value in.";
+/** The faces, which know their caller, and the probes. */
+const ENVIRONMENT_READERS = ["cli", "library", "host"];
+const ENVIRONMENT = "The environment is read in src/cli, src/library and src/host only; pass the value in.";
 const ENVIRONMENT_IMPORT = { name: "node:process", importNames: ["env"], message: ENVIRONMENT };
 
 /** Files of `src/seccomp` that speak the component's types and are pure nevertheless. */
@@ -151,7 +154,7 @@ export default {
       },
     },
     {
-      files: ["src/cli/**/*.ts", "src/host/**/*.ts"],
+      files: ENVIRONMENT_READERS.map((folder) => `src/${folder}/**/*.ts`),
       rules: { "no-restricted-properties": "off" },
     },
   ],

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -24,6 +25,18 @@
 #include "supervise.h"
 #include "syscalls.h"
 #include "text.h"
+
+static int end_with_caller(const struct monitor *monitor)
+{
+	struct pollfd reader = { .fd = monitor->descriptors.events };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail("");
+	/* After prctl(2), which says nothing of a caller that has died before; its end of the events has closed. */
+	if (poll(&reader, 1, 0) > 0 && (reader.revents & (POLLERR | POLLHUP)) != 0)
+		return fail_with(ESRCH, "");
+	return 0;
+}
 
 static int clone_container(struct monitor *monitor, const struct op_clone *op)
 {
@@ -180,6 +193,8 @@ static int release(struct monitor *monitor)
 static int run_operation(struct monitor *monitor, const struct operation *operation)
 {
 	switch (operation->code) {
+	case OP_END_WITH_CALLER:
+		return end_with_caller(monitor);
 	case OP_CLONE:
 		return clone_container(monitor, &operation->clone);
 	case OP_SPAWN_JANITOR:

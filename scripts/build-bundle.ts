@@ -14,7 +14,8 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type BuildOptions, build as bundle } from "esbuild";
 import { wireVersion } from "../src/plan/encode.ts";
 import { compileShippedFilters } from "./compile-shipped-filters.ts";
@@ -35,6 +36,12 @@ const COMMON = {
 
 const DIRECTORY = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
 
+/** An ES module knows its place by itself. */
+const OWN_DIRECTORY = {
+  "import.meta.dirname": "import.meta.dirname",
+  "import.meta.filename": "import.meta.filename",
+};
+
 /** Bundles are function expressions with CommonJS's parameters, because the loader compiles them itself. */
 const WRAPPED = {
   ...COMMON,
@@ -52,6 +59,9 @@ const PROGRAM = `#!/bin/sh
 
 export async function build(root: string): Promise<void> {
   const dist = `${root}dist`;
+  // Chunks are named after their contents; those of earlier builds are in nobody's way, but would be published.
+  for (const name of readdirSync(dist)) if (/^library-.*\.js$/.test(name)) rmSync(`${dist}/${name}`);
+  rmSync(`${dist}/types`, { recursive: true, force: true });
   const entry = (name: string): string => `${root}src/${name}.ts`;
   const filters = compileShippedFilters();
   const define = {
@@ -73,6 +83,24 @@ export async function build(root: string): Promise<void> {
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/full-entry")], outfile: `${dist}/full.cjs` }),
     bundle({
       ...COMMON,
+      format: "esm",
+      minify: false,
+      minifySyntax: true,
+      // Names stay, for whoever reads a stack trace.
+      // What a plain run does not need (images, D-Bus, the compiler) is loaded when it is, from chunks beside the entry:
+      // files are found relative to either.
+      splitting: true,
+      define: { ...define, ...OWN_DIRECTORY },
+      entryPoints: { index: entry("index") },
+      outdir: dist,
+      chunkNames: "library-[hash]",
+      // Bundled CommonJS packages ask for Node's modules.
+      banner: {
+        js: 'import{createRequire as pycriRequire}from"node:module";const require=pycriRequire(import.meta.url);',
+      },
+    }),
+    bundle({
+      ...COMMON,
       entryPoints: [entry("image/worker/worker-main")],
       outfile: `${dist}/image-worker.cjs`,
       format: "cjs",
@@ -81,6 +109,7 @@ export async function build(root: string): Promise<void> {
   ]);
   chmodSync(`${dist}/pycri.cjs`, 0o755);
   for (const name of ["run", "full"]) writeCodeCache(root, `${dist}/${name}.cjs`, name);
+  copyDeclarations(`${root}build/src/`, `${dist}/types/`, "index.d.ts");
 }
 
 /** A digest of the code that turns a profile into a filter: what the cache of filters is kept under. */
@@ -107,4 +136,20 @@ function writeCodeCache(root: string, file: string, name: string): void {
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (result.status !== 0) throw new Error(`Cannot write the code cache of ${file}`);
+}
+
+/** Copies a declaration file that tsc has emitted, and those it imports. */
+function copyDeclarations(from: string, to: string, file: string, done: Set<string> = new Set()): void {
+  if (done.has(file)) return;
+  done.add(file);
+  const text = readFileSync(`${from}${file}`, "utf8");
+  mkdirSync(dirname(`${to}${file}`), { recursive: true });
+  // A consumer's compiler does not take .ts in an import.
+  const portable = text
+    .replace(/(from |import\()"(\.[^"]+)\.ts"/g, '$1"$2.js"')
+    .replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
+  writeFileSync(`${to}${file}`, portable);
+  for (const [, imported = ""] of portable.matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
+    copyDeclarations(from, to, join(dirname(file), `${imported}.d.ts`), done);
+  }
 }

@@ -49,6 +49,14 @@ const EXIT_STATUS = {
   LAUNCH_FAILED: 125,
   /** A file operation on pycri's own state, cache or configuration failed. */
   IO: 125,
+  /** The caller's AbortSignal ended the container; library only, as the next three. */
+  ABORTED: 125,
+  /** The container ran for longer than its `timeout`, and was ended. */
+  TIMED_OUT: 125,
+  /** The command wrote more than `maxBuffer`, and was ended. */
+  OUTPUT_LIMIT: 125,
+  /** The command failed, and `check` was asked for. */
+  COMMAND_FAILED: 125,
   /** The command was found and cannot be executed. */
   COMMAND_NOT_EXECUTABLE: 126,
   /** The command was not found in the container. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0x1ebbb910u
+#define WIRE_VERSION 0xd5ee8b9fu
 
 enum {
 	SLOT_LIMIT = 512,
@@ -83,6 +83,7 @@ enum {
 	OP_REMOVE_CGROUP = 16,
 	OP_KILL_CGROUP = 17,
 	OP_REPORT_COUNTER = 18,
+	OP_END_WITH_CALLER = 32,
 	OP_ATTEMPT = 64,
 	OP_WARN = 65,
 	OP_DEATH_SIGNAL = 66,
@@ -581,6 +582,7 @@ struct operation {
 	X(OP_REMOVE_CGROUP, SECTION_MONITOR, 2, "removeCgroup") \
 	X(OP_KILL_CGROUP, SECTION_MONITOR, 2, "killCgroup") \
 	X(OP_REPORT_COUNTER, SECTION_MONITOR, 4, "reportCounter") \
+	X(OP_END_WITH_CALLER, SECTION_MONITOR, 0, "endWithCaller") \
 	X(OP_ATTEMPT, SECTION_CONTAINER, 2, "attempt") \
 	X(OP_WARN, SECTION_CONTAINER, 1, "warn") \
 	X(OP_DEATH_SIGNAL, SECTION_CONTAINER, 1, "deathSignal") \

@@ -1,12 +1,10 @@
 /** The code behind `pycri report-failure`. */
 
 import { fstatSync, readSync } from "node:fs";
+import { cleanupWarnings, launchError } from "../engine/launch-failure.ts";
 import { RuntimeError } from "../errors.ts";
 import { decodePlan } from "../plan/decode.ts";
-import { describeOperation, slotUses } from "../plan/describe-operation.ts";
 import { decodeEvents } from "../plan/encode.ts";
-import { errnoName } from "../plan/errno-names.ts";
-import { explainFailure } from "../plan/explain-failure.ts";
 import type { Invocation } from "./command.ts";
 import { writeWarning } from "./output.ts";
 
@@ -14,18 +12,9 @@ import { writeWarning } from "./output.ts";
 export function execute({ operands }: Invocation): never {
   const [planDescriptor, eventsDescriptor] = operands.map(Number);
   const { events } = decodeEvents(readFromStart(eventsDescriptor));
-  const failure = events.find((event) => event.event === "failed");
-  if (failure === undefined) {
-    throw new RuntimeError("LAUNCH_FAILED", "The native helper ended without saying why");
-  }
   const plan = decodePlan(readFromStart(planDescriptor));
-  for (const event of events) {
-    if (event.event !== "cleanupFailed") continue;
-    const operation = plan[event.section][event.index];
-    const what = operation === undefined ? "clean up" : describeOperation(operation, slotUses(plan));
-    writeWarning(`cannot ${what}: ${errnoName(event.errno)}`);
-  }
-  throw explainFailure(plan, failure);
+  cleanupWarnings(plan, events).forEach(writeWarning);
+  throw launchError(plan, events);
 }
 
 /** Contents of a memory file, whose offset is wherever the last writer left it. */

@@ -13,7 +13,7 @@ import { reportError } from "./report-error.ts";
 import { RUN_SYNTAX, type RunValues } from "./run-syntax.ts";
 import { imageOperand } from "./image-operand.ts";
 import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
-import { wantsCgroup } from "./wants-cgroup.ts";
+import { wantsCgroup } from "../engine/wants-cgroup.ts";
 
 interface Entry {
   readonly start: (args: readonly string[]) => unknown;

@@ -15,7 +15,7 @@ import type { RunImage } from "./images/run-image.ts";
 import { formatPlan } from "./format-plan.ts";
 import { writeJson, writeOutput, writeWarning } from "./output.ts";
 import type { RunValues } from "./run-syntax.ts";
-import { wantsCgroup } from "./wants-cgroup.ts";
+import { wantsCgroup } from "../engine/wants-cgroup.ts";
 import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
 
 export async function execute(invocation: Invocation<RunValues>): Promise<number> {

@@ -1,10 +1,7 @@
 /** From the values of `pycri run`'s option table to the library's `RunOptions`: names change, values stay text. */
 
-import { readFileSync, statSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
-import type { CallerContext, RunOptions } from "../engine/request/run-options.ts";
-import { readTerminalSize } from "../sys/terminal.ts";
-import { writeWarning } from "./output.ts";
+import type { RunOptions } from "../engine/request/run-options.ts";
 import type { ContainerValues } from "./run-syntax.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]?: T[Key] | undefined };
@@ -104,28 +101,4 @@ export function runOptionsOf(values: ContainerValues, operands: readonly string[
 /** `--rootfs NAME` is a directory whatever it looks like; the operand may be an image's name. */
 function directoryOperand(rootfs: string, isDirectory: boolean): string {
   return isDirectory && !rootfs.includes("/") ? `./${rootfs}` : rootfs;
-}
-
-/** This process's surroundings; `terminal` when the command gets one, whose size then matters. */
-export function callerContext(terminal: boolean): CallerContext {
-  return {
-    workingDirectory: process.cwd(),
-    environment: process.env,
-    terminalSize: terminal ? (readTerminalSize(0) ?? readTerminalSize(1)) : null,
-    readFile: readOptionFile,
-    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-    warn: writeWarning,
-  };
-}
-
-function readOptionFile(option: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "EIO";
-    throw new RuntimeError("INVALID_ARGUMENT", `Cannot use ${option}: "${path}": ${code}`, {
-      hint: "the file must exist and be readable by you",
-      cause,
-    });
-  }
 }

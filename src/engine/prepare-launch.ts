@@ -3,6 +3,7 @@
  * the ids it holds. Nothing is started and nothing is changed.
  */
 
+import { closeSync } from "node:fs";
 import { missingDirectories } from "../host/missing-directories.ts";
 import { readRootFacts } from "../host/root-facts.ts";
 import { type BuiltSpec, buildSpec } from "../plan/build-spec.ts";
@@ -59,17 +60,27 @@ export interface LaunchContext {
     readonly record: CgroupRecord | null;
     readonly resources: LinuxResources;
   } | null;
+  /** `LaunchSurroundings.endsWithCaller`. */
+  readonly endsWithCaller?: boolean;
 }
 
 const NOTHING_ALLOCATED: AllocatedRanges = { uid: [], gid: [] };
 
 /** @throws RuntimeError for everything a request can be wrong in. */
 export function prepareLaunch(request: RunRequest, context: LaunchContext): PreparedLaunch {
+  const auto = request.userNamespace.kind === "auto" ? new IdAllocations(context.facts) : null;
+  try {
+    return prepareHolding(request, context, auto);
+  } catch (error) {
+    for (const descriptor of auto?.descriptors ?? []) closeSync(descriptor);
+    throw error;
+  }
+}
+
+function prepareHolding(request: RunRequest, context: LaunchContext, auto: IdAllocations | null): PreparedLaunch {
   const { id, facts, cgroup } = context;
   if (request.name !== undefined) requireFreeName(facts.runtimeDirectory, request.name);
   const rootFacts = readRootFacts(request.root);
-  const auto = request.userNamespace.kind === "auto" ? new IdAllocations(facts) : null;
-
   const build = (allocatedRanges: AllocatedRanges): BuiltSpec =>
     buildSpec(request, facts, rootFacts, {
       id,
@@ -98,6 +109,7 @@ export function prepareLaunch(request: RunRequest, context: LaunchContext): Prep
     state: planRecord(facts.runtimeDirectory, config),
     cgroup: cgroup?.plan ?? null,
     reporter: context.reporter,
+    endsWithCaller: context.endsWithCaller === true,
   });
   return { spec, plan, config, warnings, held: auto?.descriptors ?? [] };
 }

@@ -40,6 +40,8 @@ export function describeOperation(operation: Operation, uses: SlotUses): string 
   switch (operation.op) {
     case "clone":
       return `create the namespaces ${cloneFlags(operation.flags)}${operation.cgroup === "" ? "" : ` in the cgroup "${operation.cgroup}"`}`;
+    case "endWithCaller":
+      return "tie the monitor to the caller's life";
     case "spawnJanitor":
       return "start the janitor, which cleans up should the monitor be killed";
     case "writeChildProc":

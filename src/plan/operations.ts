@@ -171,6 +171,11 @@ export const MONITOR_OPERATIONS = {
    * `pycri: <message>` and a newline to stderr. A missing file or key is fine. After `supervise`.
    */
   reportCounter: { code: 18, fields: { path: "string", key: "string", message: "string", recordFile: "string" } },
+  /**
+   * The thread that started the monitor takes it with it: prctl(PR_SET_PDEATHSIG) SIGKILL, and the janitor ends the
+   * container. Fails with ESRCH when the reader of the events is gone already. Before everything else.
+   */
+  endWithCaller: { code: 32, fields: {} },
 } as const;
 
 /** Operations of the container half, in the order its phases usually come. */

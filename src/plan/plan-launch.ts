@@ -33,6 +33,8 @@ export interface LaunchSurroundings {
   readonly cgroup: CgroupPlan | null;
   /** `LaunchPlan.reporter`. */
   readonly reporter: readonly string[];
+  /** The caller stays beside the monitor, reads its events, and takes the container with it when it is killed. */
+  readonly endsWithCaller?: boolean;
 }
 
 export const NO_SURROUNDINGS: LaunchSurroundings = {
@@ -83,6 +85,7 @@ function planMonitor(
   const { state } = surroundings;
   const oomScoreAdj = spec.process?.oomScoreAdj;
   return [
+    ...(surroundings.endsWithCaller === true ? [{ op: "endWithCaller" } satisfies MonitorOperation] : []),
     // Before everything that leaves a trace.
     { op: "spawnJanitor" },
     ...state.create,

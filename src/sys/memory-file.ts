@@ -8,6 +8,8 @@ const fcntl = declare("fcntl", ["int", "int", "int"]);
 
 const MFD_CLOEXEC = 0x1;
 const MFD_ALLOW_SEALING = 0x2;
+const MFD_EXEC = 0x10;
+const EINVAL = 22;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const F_ADD_SEALS = 1033;
@@ -23,7 +25,22 @@ export function createMemoryFile(name: string, inherit: boolean): number {
 
 /** A memory file with these contents that nobody can change any more. */
 export function createSealedFile(name: string, contents: Uint8Array, inherit: boolean): number {
-  const descriptor = createMemoryFile(name, inherit);
+  return seal(createMemoryFile(name, inherit), contents);
+}
+
+/**
+ * A sealed memory file that can be executed, close-on-exec.
+ * @returns null where the kernel forbids such files (vm.memfd_noexec).
+ */
+export function createSealedExecutable(name: string, contents: Uint8Array): number | null {
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let descriptor = memfdCreate(name, flags | MFD_EXEC);
+  // Kernels before 6.3 do not know the flag, and need none.
+  if (descriptor === -EINVAL) descriptor = memfdCreate(name, flags);
+  return descriptor < 0 ? null : seal(descriptor, contents);
+}
+
+function seal(descriptor: number, contents: Uint8Array): number {
   for (let written = 0; written < contents.length;) {
     written += writeSync(descriptor, contents, written, contents.length - written);
   }

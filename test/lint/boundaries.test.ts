@@ -105,19 +105,19 @@ for (const [path, specifier] of ALLOWED) {
   });
 }
 
-test("process.env is read in src/cli and src/host only", () => {
+test("process.env is read in the faces and src/host only", () => {
   const source = "export const home: unknown = process.env['HOME'];\n";
   const refused = lint("src/engine/a.ts", source);
   assert.deepEqual(
     refused.map(({ code }) => code),
     ["eslint(no-restricted-properties)"],
   );
-  assert.match(refused[0]?.help ?? "", /src\/cli and src\/host only/);
+  assert.match(refused[0]?.help ?? "", /src\/cli, src\/library and src\/host only/);
   assert.equal(
     lint("src/engine/a.ts", 'import { env } from "node:process";\nexport const e: unknown = env;\n').length,
     1,
   );
-  for (const folder of ["cli", "host"]) assert.deepEqual(lint(`src/${folder}/a.ts`, source), []);
+  for (const folder of ["cli", "library", "host"]) assert.deepEqual(lint(`src/${folder}/a.ts`, source), []);
 });
 
 test("a pure folder reaches the process through no global either", () => {

@@ -1,0 +1,55 @@
+/** The image of a library's run: found or pulled, unpacked; what it says goes below what the options say. */
+
+import { closeSync } from "node:fs";
+import type { ImageSettings } from "../../host/image-settings.ts";
+import { RuntimeError } from "../../errors.ts";
+import type { HostFacts } from "../../plan/host-facts.ts";
+import type { ImageChoice } from "../prepare-container.ts";
+import { parseUserNamespace } from "../request/identity.ts";
+import type { RunOptions } from "../request/run-options.ts";
+import { applyImageDefaults } from "./apply-image.ts";
+import { openImages } from "./image-context.ts";
+import { prepareImage } from "./run-image.ts";
+
+export interface OpenedImage {
+  readonly options: RunOptions;
+  /** Keeps the image's layers while some process has it open. */
+  readonly held: number;
+}
+
+/** @throws RuntimeError INVALID_ARGUMENT, and whatever pulling and unpacking run into. */
+export async function openRunImage(
+  options: RunOptions,
+  choice: ImageChoice,
+  facts: HostFacts,
+  settings: ImageSettings,
+): Promise<OpenedImage> {
+  const name = options.rootfs;
+  const userNamespace = parseUserNamespace(options.userns ?? "default");
+  if (userNamespace.kind === "auto" || options.uidMappings !== undefined || options.gidMappings !== undefined) {
+    throw new RuntimeError(
+      "INVALID_ARGUMENT",
+      `Cannot run the image "${name}" with a map of its own for each container`,
+      {
+        hint: "Its files belong to ids that are shared by all: use the user namespace default, keep-id, nomap or single.",
+      },
+    );
+  }
+  const context = await openImages(facts, settings, {
+    userNamespace,
+    ...(choice.tlsVerify === undefined ? {} : { tlsVerify: choice.tlsVerify }),
+    ...(choice.unpackLimits === undefined ? {} : { unpackLimits: choice.unpackLimits }),
+  });
+  const { root, defaults, held } = await prepareImage(name, context, {
+    policy: choice.pull ?? "missing",
+    platform: choice.platform,
+    onLayer: () => {},
+    onStart: () => {},
+  });
+  try {
+    return { options: applyImageDefaults({ ...options, image: root }, defaults), held };
+  } catch (error) {
+    closeSync(held);
+    throw error;
+  }
+}
