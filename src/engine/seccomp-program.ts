@@ -3,7 +3,6 @@
  * cache when the same program was compiled before.
  */
 
-import { readFileSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
 import type { LinuxSeccomp } from "../oci/spec.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
@@ -19,6 +18,7 @@ import { compileFilter } from "../seccomp/compile.ts";
 import { filterKey, readCachedFilter, writeCachedFilter } from "../store/filter-cache.ts";
 import { BUILD } from "../version.ts";
 import type { ContainerFilter } from "./prepare-launch.ts";
+import { readText } from "./seccomp/read-input.ts";
 
 /** Since Linux 5.11 constant ALLOW costs nothing: the kernel answers it from a bitmap. */
 const BITMAP_KERNEL = { major: 5, minor: 11 };
@@ -75,7 +75,7 @@ function specSeccomp(document: OciSeccomp | undefined): LinuxSeccomp | null {
 
 function readProfile(source: Exclude<SeccompSource, { kind: "unconfined" }>): {
   readonly profile: Profile;
-  /** What stands for the profile in the cache's key. */
+  /** What stands for the profile in the cache's key: no document is a name. */
   readonly text: string;
 } {
   if (source.kind === "builtin") {
@@ -84,10 +84,11 @@ function readProfile(source: Exclude<SeccompSource, { kind: "unconfined" }>): {
   }
   let text: string;
   try {
-    text = readFileSync(source.path, "utf8");
+    text = readText(source.path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "EIO";
-    throw new RuntimeError("INVALID_ARGUMENT", `Cannot read the seccomp profile "${source.path}": ${code}`, {
+    const code = cause instanceof RuntimeError ? cause.details["errno"] : undefined;
+    if (code === undefined) throw cause;
+    throw new RuntimeError("INVALID_ARGUMENT", `Cannot read the seccomp profile "${source.path}": ${String(code)}`, {
       hint: "give the path of a JSON profile, or one of: default, baseline, strict, ci, unconfined",
       details: { path: source.path },
       cause,
@@ -121,7 +122,7 @@ function compileCached(
   const cached = readCachedFilter(cacheDirectory, facts.uid, key);
   if (cached !== null) return cached;
   const program = compile();
-  writeCachedFilter(cacheDirectory, key, program);
+  writeCachedFilter(cacheDirectory, facts.uid, key, program);
   return program;
 }
 
