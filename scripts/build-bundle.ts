@@ -3,7 +3,7 @@
  *
  * ```
  *   dist/pycri.cjs    the program (package.json "bin"): picks a bundle
- *        run.cjs      `pycri run` in its common form, and run.cjs.cache for the Node that built it
+ *        run.cjs      `pycri run` in its common form, and run.cjs.*.cache for the Node that built it
  *        full.cjs     every command, likewise
  *        index.js     the library, ESM
  *        types/       its declarations
@@ -60,7 +60,8 @@ const PROGRAM = `#!/bin/sh
 export async function build(root: string): Promise<void> {
   const dist = `${root}dist`;
   // Chunks are named after their contents; those of earlier builds are in nobody's way, but would be published.
-  for (const name of readdirSync(dist)) if (/^library-.*\.js$/.test(name)) rmSync(`${dist}/${name}`);
+  // A code cache goes before its bundle changes: V8 tells one bundle from another by its length alone.
+  for (const name of readdirSync(dist)) if (/^library-.*\.js$|\.cache$/.test(name)) rmSync(`${dist}/${name}`);
   rmSync(`${dist}/types`, { recursive: true, force: true });
   const entry = (name: string): string => `${root}src/${name}.ts`;
   const filters = compileShippedFilters();

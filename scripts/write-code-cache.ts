@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { Script } from "node:vm";
+import { codeCachePath } from "../src/cli/code-cache.ts";
 
 interface RunBundle {
   /** `prepare` of `run-entry.ts`. */
@@ -17,4 +18,4 @@ const wrapper = script.runInThisContext() as (...args: unknown[]) => void;
 wrapper(module.exports, createRequire(file), module, file, dirname(file));
 // Everything up to the helper's start, which would end this process.
 if (name === "run") module.exports.prepare(["run", "--rm", "-i", "-e", "A=b", "host", "true"]);
-writeFileSync(`${file}.cache`, script.createCachedData());
+writeFileSync(codeCachePath(file), script.createCachedData());

@@ -3,8 +3,8 @@
  * filesystem, same namespaces; runs interleaved so that load hits all alike; medians, and ratios to the kernel's fastest
  * peer and to Node's own start. Subjects that are not installed are left out.
  *
- * crun refuses a host that mounts both cgroup versions; as root the bench therefore enters a mount namespace in which there
- * is none, for all subjects.
+ * crun refuses a host that mounts both cgroup versions; as root the bench therefore enters a mount namespace without version
+ * 2 there, for all subjects.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,8 @@ const ROUNDS = Number(process.argv[2] ?? 40);
 const PARALLEL = [1, 2, 4];
 
 if (process.getuid?.() === 0 && process.env["PYCRI_BENCH_INSIDE"] !== "1") {
-  const script = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"';
+  const script = `awk '$3 == "cgroup" { v1 = 1 } $3 == "cgroup2" { v2 = $2 } END { if (v1 && v2) print v2 }' /proc/mounts |
+    xargs -r umount && exec "$@"`;
   const result = spawnSync(
     "unshare",
     ["--mount", "sh", "-c", script, "sh", process.execPath, ...process.argv.slice(1)],
@@ -39,6 +40,8 @@ interface Subject {
   readonly parallelArgv?: readonly string[];
 }
 
+/** As a shell finds it: its first lines are sh's. */
+const program = join(installationFolder, "dist/pycri.cjs");
 const root = busyboxRoot();
 const timer = join(scratch, "timer");
 execFileSync("gcc", ["-O2", "-o", timer, join(repository, "bench/start/timer.c")]);
@@ -68,19 +71,11 @@ function subjects(): readonly Subject[] {
   const list: Subject[] = [
     { name: "/bin/true", argv: ["/bin/true"] },
     { name: "node -e 0", argv: [pycriCommand[0], "-e", "0"] },
-    { name: "pycri run", argv: [...pycriCommand, "run", root, "true"] },
-    { name: "pycri run --userns=single", argv: [...pycriCommand, "run", "--userns=single", root, "true"] },
+    { name: "pycri run", argv: [program, "run", root, "true"] },
+    { name: "pycri run --userns=single", argv: [program, "run", "--userns=single", root, "true"] },
     {
       name: "pycri run --userns=single --read-only, no filter",
-      argv: [
-        ...pycriCommand,
-        "run",
-        "--userns=single",
-        "--read-only",
-        "--security-opt=seccomp=unconfined",
-        root,
-        "true",
-      ],
+      argv: [program, "run", "--userns=single", "--read-only", "--security-opt=seccomp=unconfined", root, "true"],
     },
   ];
   if (installed("bwrap")) {

@@ -1,12 +1,12 @@
 /**
  * `pycri`, the program: loads the small bundle for `run`, the full one for everything else. Each bundle is one function
- * expression, compiled with the V8 code cache beside it when that was made by this very version of Node; otherwise V8
- * refuses the cache and compiles afresh. The cache is never looked for anywhere else, least of all where another user
- * could write.
+ * expression, compiled with the V8 code cache beside it when this very Node made it, else afresh. The cache is never looked
+ * for anywhere else, least of all where another user could write.
  */
 
 import { readFileSync } from "node:fs";
 import { Script } from "node:vm";
+import { codeCachePath } from "./code-cache.ts";
 
 interface Entry {
   readonly start: (args: readonly string[], loadFull: () => Entry) => unknown;
@@ -16,7 +16,7 @@ function load(name: string): Entry {
   const filename = `${import.meta.dirname}/${name}.cjs`;
   let cachedData: Buffer | undefined;
   try {
-    cachedData = readFileSync(`${filename}.cache`);
+    cachedData = readFileSync(codeCachePath(filename));
   } catch {
     // An installation without the cache is slower by some milliseconds, nothing else.
   }

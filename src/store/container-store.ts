@@ -41,7 +41,8 @@ export function listContainers(stateDirectory: string): ContainerState[] {
     if (state.status === "stopped" && !state.config.keep) removeRecord(stateDirectory, state.config);
     else states.push(state);
   }
-  return states.toSorted((a, b) => a.config.created.localeCompare(b.config.created));
+  // RFC 3339 in UTC sorts as text. The first localeCompare of a process costs ten milliseconds.
+  return states.toSorted((a, b) => (a.config.created < b.config.created ? -1 : 1));
 }
 
 /**
