@@ -5,16 +5,29 @@ import { cleanupWarnings, launchError } from "../engine/launch-failure.ts";
 import { RuntimeError } from "../errors.ts";
 import { decodePlan } from "../plan/decode.ts";
 import { decodeEvents } from "../plan/encode.ts";
+import type { LaunchPlan } from "../plan/launch-plan.ts";
+import type { ContainerConfig } from "../store/container-record.ts";
 import type { Invocation } from "./command.ts";
+import { discardKeptWrites } from "./images/discard-kept-writes.ts";
 import { writeWarning } from "./output.ts";
 
 /** @throws RuntimeError the explanation, which `main` prints. */
-export function execute({ operands }: Invocation): never {
+export async function execute({ operands }: Invocation): Promise<never> {
   const [planDescriptor, eventsDescriptor] = operands.map(Number);
   const { events } = decodeEvents(readFromStart(eventsDescriptor));
   const plan = decodePlan(readFromStart(planDescriptor));
   cleanupWarnings(plan, events).forEach(writeWarning);
+  await discardLayer(plan);
   throw launchError(plan, events);
+}
+
+/** What was made to keep the writes of a container that did not come to be. */
+async function discardLayer({ monitor }: LaunchPlan): Promise<void> {
+  const record = monitor.find(
+    (operation) => operation.op === "writeHostFile" && operation.path.endsWith("/config.json"),
+  );
+  if (record?.op !== "writeHostFile") return;
+  await discardKeptWrites(JSON.parse(new TextDecoder().decode(record.contents)) as ContainerConfig);
 }
 
 /** Contents of a memory file, whose offset is wherever the last writer left it. */

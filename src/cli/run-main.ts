@@ -22,10 +22,10 @@ export async function execute(invocation: Invocation<RunValues>): Promise<number
   const { values } = invocation;
   const dryRun = values["dry-run"] === true;
   const wanted = imageOperand(invocation);
-  const image = wanted === null ? null : await prepareRunImage(wanted, values);
+  const id = makeContainerId();
+  const image = wanted === null ? null : await prepareRunImage(wanted, values, id);
   const request = requestOf(invocation, image?.apply);
   const facts = probeHost(process.env);
-  const id = makeContainerId();
   const cgroup = wantsCgroup(request) ? await openCgroup(request, facts, id, dryRun) : null;
   for (const warning of cgroup?.warnings ?? []) writeWarning(warning);
   const cache = cacheDirectoryPath(process.env, facts.home);
@@ -37,7 +37,10 @@ export async function execute(invocation: Invocation<RunValues>): Promise<number
     reporter: reporterCommand(),
     cgroup,
   });
-  if (!dryRun) startContainer(image === null ? launch : { ...launch, held: [...launch.held, image.held] });
+  if (!dryRun) {
+    const held = (await image?.begin()) ?? [];
+    startContainer({ ...launch, held: [...launch.held, ...held] });
+  }
   for (const warning of launch.warnings) writeWarning(warning);
   if (values.format === "json") writeJson(launch.plan);
   else writeOutput(formatPlan(launch.plan));
@@ -45,9 +48,9 @@ export async function execute(invocation: Invocation<RunValues>): Promise<number
 }
 
 /** What images need, registries above all, is loaded for images. */
-async function prepareRunImage(name: string, values: RunValues): Promise<RunImage> {
+async function prepareRunImage(name: string, values: RunValues, id: string): Promise<RunImage> {
   const { openRunImage } = await import("./images/run-image.ts");
-  return openRunImage(name, values);
+  return openRunImage(name, values, id);
 }
 
 /** The managers, and D-Bus with them, are loaded for containers that have limits. */

@@ -11,7 +11,8 @@ import { buildCapabilities } from "../plan/capabilities.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
 import type { RunRequest } from "../plan/run-request.ts";
 import { makeContainerId } from "../store/container-id.ts";
-import { oomRecordPath } from "../store/container-record.ts";
+import { type ContainerConfig, oomRecordPath } from "../store/container-record.ts";
+import type { OpenedImage } from "./images/open-run-image.ts";
 import type { ContainerCgroup } from "./prepare-cgroup.ts";
 import { type FilterProvider, type PreparedLaunch, prepareLaunch } from "./prepare-launch.ts";
 import type { HostEnvironment } from "./request/environment.ts";
@@ -46,6 +47,8 @@ export interface PreparationContext {
 
 export interface PreparedContainer extends PreparedLaunch {
   readonly request: RunRequest;
+  /** Deletes what was made to keep the container's writes, when it could not be started. */
+  readonly discard: () => Promise<void>;
 }
 
 /** @throws RuntimeError for everything options can be wrong in. What is held is the caller's to close, see `release`. */
@@ -55,12 +58,12 @@ export async function prepareContainer(
   context: PreparationContext,
 ): Promise<PreparedContainer> {
   const facts = probeHost(context.environment);
+  const id = makeContainerId();
   const image = namesImage(options.rootfs, context.caller.isDirectory)
-    ? await openImage(options, choice, facts, context)
+    ? await openImage(options, choice, facts, context, id)
     : null;
   try {
     const request = buildRunRequest(image === null ? options : image.options, context.caller);
-    const id = makeContainerId();
     const cgroup = wantsCgroup(request) ? await openCgroup(request, facts, id, context) : null;
     const launch = prepareLaunch(request, {
       id,
@@ -70,11 +73,15 @@ export async function prepareContainer(
       cgroup,
       endsWithCaller: context.endsWithCaller,
     });
+    const kept = image === null || context.dryRun ? null : await image.begin();
     return {
       ...launch,
       request,
+      discard: async () => {
+        if (kept !== null) await discardKeptLayer(launch.config, facts, context);
+      },
       warnings: [...(cgroup?.warnings ?? []), ...launch.warnings],
-      held: image === null ? launch.held : [...launch.held, image.held],
+      held: [...launch.held, ...(image === null ? [] : [image.held]), ...(kept === null ? [] : [kept])],
     };
   } catch (error) {
     if (image !== null) closeSync(image.held);
@@ -92,9 +99,18 @@ async function openImage(
   choice: ImageChoice,
   facts: HostFacts,
   context: PreparationContext,
-): Promise<{ readonly options: RunOptions; readonly held: number }> {
+  id: string,
+): Promise<OpenedImage> {
   const { openRunImage } = await import("./images/open-run-image.ts");
-  return openRunImage(options, choice, facts, context.imageSettings(facts.home));
+  return openRunImage(options, choice, facts, context.imageSettings(facts.home), id);
+}
+
+async function discardKeptLayer(config: ContainerConfig, facts: HostFacts, context: PreparationContext): Promise<void> {
+  const [{ openImages }, { discardContainerLayer }] = await Promise.all([
+    import("./images/image-context.ts"),
+    import("./images/run-image.ts"),
+  ]);
+  await discardContainerLayer(await openImages(facts, context.imageSettings(facts.home)), config);
 }
 
 /** The managers, and D-Bus with them, are loaded for containers that have limits. */

@@ -15,7 +15,7 @@ import type { SeccompProgram } from "../plan/process.ts";
 import type { RootSource, RunRequest, SeccompSource } from "../plan/run-request.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { LinuxSeccomp, Spec } from "../oci/spec.ts";
-import { type ContainerConfig, planRecord } from "../store/container-record.ts";
+import { type ContainerConfig, type ContainerFiles, planRecord } from "../store/container-record.ts";
 import { requireFreeName } from "../store/container-store.ts";
 import type { CgroupPlan, CgroupRecord } from "../plan/cgroup-plan.ts";
 import { IdAllocations } from "./id-allocations.ts";
@@ -103,6 +103,8 @@ function prepareHolding(request: RunRequest, context: LaunchContext, auto: IdAll
     labels: request.labels,
     keep: !request.remove,
     cgroup: cgroup?.record ?? null,
+    files: filesOf(request, spec),
+    image: request.root.kind === "image" ? request.root.image : null,
   };
   const plan = planLaunch(spec, options, facts, filter?.program ?? null, {
     directories: missingSources(request),
@@ -124,7 +126,20 @@ function missingSources(request: RunRequest): readonly string[] {
 
 function rootfsName(root: RootSource): string {
   if (root.kind === "host") return "host";
-  return root.kind === "image" ? root.name : root.path;
+  return root.kind === "image" ? root.image.name : root.path;
+}
+
+function filesOf({ root, writes, directories }: RunRequest, spec: Spec): ContainerFiles | null {
+  if (root.kind === "host") return null;
+  return {
+    path: root.path,
+    layers: root.kind === "image" ? root.layers : null,
+    layer: writes.kind === "upper" ? writes.path : null,
+    through: writes.kind === "through",
+    mountPoints: [...directories, ...(spec.mounts ?? []).map(({ destination }) => destination)],
+    uidMappings: spec.linux?.uidMappings ?? [],
+    gidMappings: spec.linux?.gidMappings ?? [],
+  };
 }
 
 /** Another pycri may be faster between looking and locking; then its range shows up at the next look. */

@@ -2,6 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { RuntimeError } from "../errors.ts";
+import type { ContainerConfig } from "../store/container-record.ts";
 import { findContainer, readContainer, removeRecord } from "../store/container-store.ts";
 import { killContainer } from "./kill-container.ts";
 
@@ -12,10 +13,16 @@ const PATIENCE = 10_000;
 const INTERVAL = 10;
 
 /**
+ * @param discard deletes what the container wrote, where that is kept.
  * @returns the container's id.
  * @throws RuntimeError CONTAINER_NOT_FOUND; INVALID_STATE for one that runs, or that would not end.
  */
-export async function removeContainer(stateDirectory: string, wanted: string, force: boolean): Promise<string> {
+export async function removeContainer(
+  stateDirectory: string,
+  wanted: string,
+  force: boolean,
+  discard: (config: ContainerConfig) => Promise<void>,
+): Promise<string> {
   const { config, status } = findContainer(stateDirectory, wanted);
   if (status !== "stopped") {
     if (!force) {
@@ -25,6 +32,8 @@ export async function removeContainer(stateDirectory: string, wanted: string, fo
     }
     await endContainer(stateDirectory, wanted, config.id);
   }
+  // Before the record, which is the way to find it.
+  await discard(config);
   removeRecord(stateDirectory, config);
   return config.id;
 }

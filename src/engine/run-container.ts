@@ -63,11 +63,12 @@ export function runContainer(
   } finally {
     release(container);
   }
-  const ended = helper.ended.then(({ exitCode, signal }): ContainerEnd => {
+  const ended = helper.ended.then(async ({ exitCode, signal }): Promise<ContainerEnd> => {
     const exit = events.find((event) => event.event === "exited");
     if (exit === undefined && signal === null) {
       const uncleaned = cleanupWarnings(plan, events);
       const error = launchError(plan, events);
+      await container.discard();
       throw uncleaned.length === 0 ? error : withWarnings(error, uncleaned);
     }
     return {

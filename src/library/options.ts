@@ -16,7 +16,14 @@ export interface ContainerOptions
   extends
     Omit<
       ContainerRunOptions,
-      "image" | "environmentDefaults" | "interactive" | "environment" | "labels" | "sysctls" | "forwardSignals"
+      | "image"
+      | "environmentDefaults"
+      | "imageVolumes"
+      | "interactive"
+      | "environment"
+      | "labels"
+      | "sysctls"
+      | "forwardSignals"
     >,
     ImageChoice {
   /** `NAME=value`, `NAME` for this process's own value, or a record. Nothing is passed on unasked. */

@@ -106,10 +106,10 @@ function buildOptions(
       : {
           kind: "directory",
           writes: request.writes,
-          ...(request.root.kind === "image" ? { layers: request.root.layers } : {}),
+          ...(request.root.kind === "image" ? { layers: request.root.layers, copier: request.root.copier } : {}),
         };
   if (request.root.kind === "image" && request.writes.kind === "through") {
-    throw new RuntimeError("INVALID_ARGUMENT", `The image "${request.root.name}" is read-only`, {
+    throw new RuntimeError("INVALID_ARGUMENT", `The image "${request.root.image.name}" is read-only`, {
       hint: "Leave out --rw: writes go to a layer of the container's own. To keep them use --upper.",
     });
   }
@@ -121,6 +121,7 @@ function buildOptions(
   return {
     id,
     root,
+    directories: request.directories,
     init: request.init,
     interactive: request.interactive,
     forwardSignals: request.forwardSignals,

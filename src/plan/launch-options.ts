@@ -14,6 +14,8 @@ export type RootMode =
       readonly writes: RootWrites;
       /** Directories below `root.path` that an overlay stacks, top first; absent: `root.path` itself. */
       readonly layers?: readonly string[];
+      /** See `RootSource`. */
+      readonly copier?: readonly string[];
     }
   /** `root.path` is the host's "/". Each of the `hidden` directories that exists gets an empty tmpfs of its own. */
   | { readonly kind: "host"; readonly hidden: readonly PrivateDirectory[] };
@@ -22,6 +24,8 @@ export interface LaunchOptions {
   /** The container's id. */
   readonly id: string;
   readonly root: RootMode;
+  /** Made in the root, where they are missing. */
+  readonly directories: readonly string[];
   /** Our own PID 1. */
   readonly init: boolean;
   /** Keep stdin; otherwise it is /dev/null. */

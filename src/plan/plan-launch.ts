@@ -219,7 +219,7 @@ function planContainer(
     ...rootPlan.cover,
     ...mounts.attach,
     ...devices.attach,
-    ...planWorkingDirectory(process.cwd, canCreate),
+    ...planDirectories([...options.directories, process.cwd], canCreate),
     // After proc is mounted, before /proc/sys becomes read-only.
     ...planSysctls(linux),
     ...(linux.readonlyPaths ?? []).map((path): ContainerOperation => ({ op: "readOnlyPath", path })),
@@ -252,9 +252,14 @@ function planMaskedPaths(
   };
 }
 
-/** As Docker: a working directory that is missing is made. */
-function planWorkingDirectory(cwd: string, canCreate: (target: string) => boolean): readonly ContainerOperation[] {
-  return cwd === "/" || !canCreate(cwd) ? [] : [{ op: "makeDirectory", anchor: ANCHOR.root, path: cwd, mode: 0o755 }];
+/** As Docker: a working directory that is missing is made, and so are an image's volumes. */
+function planDirectories(
+  paths: readonly string[],
+  canCreate: (target: string) => boolean,
+): readonly ContainerOperation[] {
+  return paths.flatMap((path): readonly ContainerOperation[] =>
+    path === "/" || !canCreate(path) ? [] : [{ op: "makeDirectory", anchor: ANCHOR.root, path, mode: 0o755 }],
+  );
 }
 
 /** Private is how everything was made. */

@@ -50,7 +50,23 @@ export function planRoot(root: Root, mode: RootMode, context: RootContext): Root
     const { source, attach } = bindRoot(root.path, withoutDevices(context), context);
     return { sources: [source], stage: attach, cover: [], seal };
   }
-  return { ...planOverlay({ path: root.path, layers: mode.layers ?? null }, mode.writes, context), cover: [], seal };
+  const lower = { path: root.path, layers: mode.layers ?? null, copier: mode.copier ?? [] };
+  return { ...planOverlay(lower, mode.writes, context), cover: [], seal };
+}
+
+/** Directories of the host, read-only, on the stage under names of their own. */
+export function planTrees(
+  trees: readonly { readonly path: string; readonly name: string }[],
+  slots: Slots,
+): Pick<RootPlan, "sources" | "stage"> {
+  const sources: ContainerOperation[] = [];
+  const stage: ContainerOperation[] = [];
+  for (const { path, name } of trees) {
+    const slot = slots.take();
+    sources.push({ op: "openTree", slot, path, recursive: 1 });
+    stage.push(makeStageDirectory(name, 0o755), attachToStage(slot, name, MOUNT_ATTR.RDONLY, MS.PRIVATE));
+  }
+  return { sources, stage };
 }
 
 /** True for a target that can be made where it is missing: a host root is read-only except for its private parts. */
@@ -122,13 +138,15 @@ function coverPrivateDirectories(
 interface LowerLayers {
   readonly path: string;
   readonly layers: readonly string[] | null;
+  /** Program and first arguments that merge several of them into one tree; empty: there is none. */
+  readonly copier: readonly string[];
 }
 
 /** fsconfig(2) takes parameter values of 255 bytes. */
 const LONGEST_PARAMETER = 255;
 
 function planOverlay(
-  { path, layers: lowerLayers }: LowerLayers,
+  { path, layers: lowerLayers, copier }: LowerLayers,
   writes: { readonly kind: "discard" | "refuse" } | { readonly kind: "upper"; readonly path: string },
   context: RootContext,
 ): Pick<RootPlan, "sources" | "stage"> {
@@ -155,8 +173,9 @@ function planOverlay(
 
   // Short names: the layers' own would not fit into one parameter.
   const lowerNames = lowerLayers?.map((_, index) => `l${index}`) ?? [STAGE.lower];
-  for (const [index, layer] of lowerLayers?.entries() ?? []) {
-    stage.push({ op: "makeSymlink", anchor: ANCHOR.stage, path: `l${index}`, target: `${STAGE.lower}/${layer}` });
+  const lowerPaths = lowerLayers?.map((layer) => `${STAGE.lower}/${layer}`) ?? [STAGE.lower];
+  for (const [index, target] of lowerLayers === null ? [] : lowerPaths.entries()) {
+    stage.push({ op: "makeSymlink", anchor: ANCHOR.stage, path: `l${index}`, target });
   }
   const together = `lowerdir=${lowerNames.join(":")}`;
   // One by one since Linux 6.7, for images with some sixty layers and more.
@@ -185,8 +204,8 @@ function planOverlay(
           ...stageProc(slots),
           { op: "warn", message: "overlayfs cannot be mounted here; using fuse-overlayfs, which is slower" },
         ];
-  // A copy would not leave its changes in the upper layer, and cp(1) does not know what a layer deletes.
-  const copy = writes.kind === "upper" || lowerNames.length > 1 ? [] : copyRoot(`${lowerNames[0]}/.`, context);
+  // A copy would not leave its changes in the upper layer.
+  const copy = writes.kind === "upper" ? [] : copyRoot(lowerPaths, copier, context);
 
   if (fuseOverlay.length > 0) {
     stage.push(...attempt(kernelOverlay, copy.length > 0 ? attempt(fuseOverlay, copy) : fuseOverlay));
@@ -219,13 +238,23 @@ function withoutDevices(context: RootContext): bigint {
   return context.userNamespace ? MOUNT_ATTR.NODEV : 0n;
 }
 
-function copyRoot(source: string, context: RootContext): readonly ContainerOperation[] {
+/** cp(1) does for one directory; what a layer deletes it does not know. */
+function copyRoot(
+  lowerPaths: readonly string[],
+  copier: readonly string[],
+  context: RootContext,
+): readonly ContainerOperation[] {
+  const [lowest = ""] = lowerPaths;
+  const job = JSON.stringify({ op: "copy", layers: lowerPaths, target: STAGE.root });
+  const command = lowerPaths.length === 1 ? ["/bin/cp", "-a", `${lowest}/.`, STAGE.root] : [...copier, job];
+  const [program] = command;
+  if (program === undefined || (lowerPaths.length > 1 && copier.length === 0)) return [];
   const slot = context.slots.take();
   return [
     { op: "warn", message: "overlayfs cannot be mounted here; copying the root filesystem into memory" },
     { op: "mount", slot, type: "tmpfs", source: "tmpfs", options: ["mode=755"], attributes: 0n },
     attachToStage(slot, STAGE.root, withoutDevices(context), 0n),
-    { op: "requestProgram", path: "/bin/cp", arguments: ["cp", "-a", source, STAGE.root] },
+    { op: "requestProgram", path: program, arguments: command },
   ];
 }
 

@@ -3,7 +3,23 @@
  * everything that is not an OCI bundle. Flags and API options become this, and nothing else.
  */
 
+import type { Healthcheck } from "../oci/image-config.ts";
 import type { LinuxIdMapping } from "../oci/spec.ts";
+
+/** What a container's record says about its image, for whoever looks after the container. */
+export interface ImageOfContainer {
+  /** As the caller named it. */
+  readonly name: string;
+  /** Digest of the configuration. */
+  readonly id: string;
+  /** Digest of the manifest. */
+  readonly manifest: string;
+  /** `port/protocol`. */
+  readonly exposedPorts: readonly string[];
+  /** What asks the container to end, or "" for SIGTERM. */
+  readonly stopSignal: string;
+  readonly healthcheck: Healthcheck | null;
+}
 
 /** Where the root filesystem comes from. */
 export type RootSource =
@@ -11,9 +27,16 @@ export type RootSource =
   | { readonly kind: "directory"; readonly path: string }
   /**
    * A stored image. `path` is the absolute path of the directory with the layers, `layers` are their directories below it,
-   * top first.
+   * top first. `copier`: a program that makes one tree of them, where no overlay can be mounted: it takes a JSON argument
+   * (`CopyJob` in src/image/worker/jobs.ts).
    */
-  | { readonly kind: "image"; readonly name: string; readonly path: string; readonly layers: readonly string[] }
+  | {
+      readonly kind: "image";
+      readonly image: ImageOfContainer;
+      readonly path: string;
+      readonly layers: readonly string[];
+      readonly copier: readonly string[];
+    }
   /** A read-only view of the host's own files. */
   | { readonly kind: "host" };
 
@@ -191,6 +214,8 @@ export interface RunRequest {
   readonly timeOffset?: { readonly monotonic: number; readonly boottime: number };
 
   readonly mounts: readonly MountRequest[];
+  /** Absolute paths in the container that are made where the root filesystem lacks them: an image's volumes. */
+  readonly directories: readonly string[];
   readonly devices: readonly DeviceRequest[];
   /** Bytes; Docker's default is 64 MiB. */
   readonly shmSize: number;

@@ -12,8 +12,10 @@
  * ```
  */
 
+import type { LinuxIdMapping } from "../oci/spec.ts";
 import type { CgroupRecord } from "../plan/cgroup-plan.ts";
 import type { StatePlan } from "../plan/launch-options.ts";
+import type { ImageOfContainer } from "../plan/run-request.ts";
 
 /** What `config.json` holds. */
 export interface ContainerConfig {
@@ -29,6 +31,26 @@ export interface ContainerConfig {
   readonly keep: boolean;
   /** Its own cgroup, or null when it stays in the caller's. */
   readonly cgroup: CgroupRecord | null;
+  /** Null where the root filesystem is the host's. */
+  readonly files: ContainerFiles | null;
+  /** What the image says about its containers that matters to whoever looks after one; null without an image. */
+  readonly image: ImageOfContainer | null;
+}
+
+/** What a container's files are made of, for `diff`, `commit`, `export` and `cp`. */
+export interface ContainerFiles {
+  /** The root filesystem's directory, or the one that an image's layers lie in. */
+  readonly path: string;
+  /** Directories below `path` that the overlay stacks, top first; null: `path` itself. */
+  readonly layers: readonly string[] | null;
+  /** Directory whose `upper` has what the container wrote; null: nothing keeps it, or `path` itself does. */
+  readonly layer: string | null;
+  /** Writes went to `path` itself. */
+  readonly through: boolean;
+  /** Absolute paths in the container where something else is mounted. */
+  readonly mountPoints: readonly string[];
+  readonly uidMappings: readonly LinuxIdMapping[];
+  readonly gidMappings: readonly LinuxIdMapping[];
 }
 
 /** Where the records of a state directory lie. */
@@ -38,6 +60,11 @@ export function containersDirectory(stateDirectory: string): string {
 
 export function namesDirectory(stateDirectory: string): string {
   return `${stateDirectory}/names`;
+}
+
+/** Where a container's `ContainerConfig` lies. */
+export function containerConfigPath(stateDirectory: string, id: string): string {
+  return `${containersDirectory(stateDirectory)}/${id}/config.json`;
 }
 
 /** Where the monitor writes how often memory ran out. */
@@ -67,7 +94,7 @@ export function planRecord(stateDirectory: string, config: ContainerConfig): Sta
         : []),
       {
         op: "writeHostFile",
-        path: `${directory}/config.json`,
+        path: containerConfigPath(stateDirectory, config.id),
         mode: 0o600,
         contents: new TextEncoder().encode(JSON.stringify(config)),
         replace: 0,

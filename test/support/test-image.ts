@@ -1,7 +1,7 @@
 /** A small image made by umoci: busybox, a user, and a second layer that deletes and adds. */
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tar } from "./tar.ts";
@@ -47,4 +47,40 @@ export function makeTestImage(): string {
   );
   execFileSync("chmod", ["-R", "a+rX", folder]);
   return join(folder, "layout");
+}
+
+/** A root filesystem of busybox as a tar archive, with files below `data` to change; `more` are further files. */
+export function makeBusyboxArchive(path: string, more: Readonly<Record<string, string>> = {}): void {
+  const busybox = execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim();
+  const applets = [
+    "sh",
+    "ls",
+    "cat",
+    "id",
+    "stat",
+    "rm",
+    "env",
+    "pwd",
+    "echo",
+    "ln",
+    "mkdir",
+    "chown",
+    "sleep",
+    "true",
+  ];
+  const entries = [
+    ...["bin/", "etc/", "data/", "tmp/"].map((name) => ({ name, type: "5", mode: 0o755 })),
+    { name: "bin/busybox", data: readFileSync(busybox), mode: 0o755 },
+    ...[...applets, "readlink", "touch", "head", "wc"].map((name) => ({
+      name: `bin/${name}`,
+      type: "2",
+      linkName: "busybox",
+    })),
+    { name: "etc/passwd", data: "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n" },
+    { name: "etc/group", data: "root:x:0:\napp:x:1000:\n" },
+    { name: "data/kept", data: "kept\n" },
+    { name: "data/gone", data: "gone\n" },
+    ...Object.entries(more).map(([name, data]) => ({ name, data })),
+  ];
+  writeFileSync(path, tar(entries));
 }

@@ -1,6 +1,10 @@
 /** Every command about images, in the order help lists them. */
 
 import type { Command } from "../command.ts";
+import { commitCommand } from "./commit.ts";
+import { cpCommand } from "./cp.ts";
+import { diffCommand } from "./diff.ts";
+import { exportCommand } from "./export.ts";
 import { historyCommand } from "./history.ts";
 import { imageInspectCommand } from "./image-inspect.ts";
 import { imagePruneCommand } from "./image-prune.ts";
@@ -29,6 +33,10 @@ export const IMAGE_COMMANDS: readonly Command[] = [
   loadCommand,
   saveCommand,
   importImageCommand,
+  exportCommand,
+  commitCommand,
+  diffCommand,
+  cpCommand,
   loginCommand,
   logoutCommand,
   imageInspectCommand,

@@ -1,7 +1,7 @@
 /** The image of a `pycri run`: found, pulled, unpacked; what it says goes below what the line says. */
 
 import { applyImageDefaults } from "../../engine/images/apply-image.ts";
-import { prepareImage } from "../../engine/images/run-image.ts";
+import { keepsWrites, keptLayerPath, makeKeptLayer, prepareImage } from "../../engine/images/run-image.ts";
 import { parseUserNamespace } from "../../engine/request/identity.ts";
 import type { RunOptions } from "../../engine/request/run-options.ts";
 import type { PullPolicy } from "../../image/pull-image.ts";
@@ -14,11 +14,12 @@ import { makeLayerProgress } from "./layer-progress.ts";
 
 export interface RunImage {
   readonly apply: (options: RunOptions) => RunOptions;
-  /** Keeps the image's layers while some process has it open. */
-  readonly held: number;
+  /** Before the start: make what it needs. @returns descriptors for the monitor to hold. */
+  readonly begin: () => Promise<readonly number[]>;
 }
 
-export async function openRunImage(name: string, values: RunValues): Promise<RunImage> {
+/** `id`: the container's. */
+export async function openRunImage(name: string, values: RunValues, id: string): Promise<RunImage> {
   const mode = parseUserNamespace(values.userns ?? "default");
   if (mode.kind === "auto" || values.uidmap !== undefined || values.gidmap !== undefined) {
     throw new RuntimeError(
@@ -37,8 +38,14 @@ export async function openRunImage(name: string, values: RunValues): Promise<Run
     onLayer: progress.onLayer,
     onStart: (reference) => writeMessage(`Trying to pull ${formatReference(reference)}...`),
   });
+  const { root, defaults, held } = prepared;
+  let keeps = false;
   return {
-    apply: (options) => applyImageDefaults({ ...options, image: prepared.root }, prepared.defaults),
-    held: prepared.held,
+    apply: (options) => {
+      keeps = keepsWrites(options);
+      const upper = keeps ? { upper: keptLayerPath(context, id) } : {};
+      return applyImageDefaults({ ...options, image: root, ...upper }, defaults);
+    },
+    begin: async () => (keeps ? [held, await makeKeptLayer(context, id, prepared)] : [held]),
   };
 }

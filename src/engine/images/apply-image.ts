@@ -19,6 +19,7 @@ export function applyImageDefaults(options: RunOptions, defaults: ContainerDefau
     entrypoint: options.entrypoint ?? defaults.entrypoint,
     command: ownCommand || ownEntrypoint ? (options.command ?? []) : defaults.command,
     environmentDefaults: defaults.environment,
+    imageVolumes: defaults.volumes,
     labels: [...labels, ...(options.labels ?? [])],
     ...(user === undefined ? {} : { user }),
     ...(workingDirectory === undefined ? {} : { workingDirectory }),

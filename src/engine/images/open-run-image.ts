@@ -9,20 +9,23 @@ import { parseUserNamespace } from "../request/identity.ts";
 import type { RunOptions } from "../request/run-options.ts";
 import { applyImageDefaults } from "./apply-image.ts";
 import { openImages } from "./image-context.ts";
-import { prepareImage } from "./run-image.ts";
+import { keepsWrites, keptLayerPath, makeKeptLayer, prepareImage } from "./run-image.ts";
 
 export interface OpenedImage {
   readonly options: RunOptions;
   /** Keeps the image's layers while some process has it open. */
   readonly held: number;
+  /** Before the start: make what the container needs. @returns a further descriptor to hold, or null. */
+  readonly begin: () => Promise<number | null>;
 }
 
-/** @throws RuntimeError INVALID_ARGUMENT, and whatever pulling and unpacking run into. */
+/** `id`: the container's. @throws RuntimeError INVALID_ARGUMENT, and whatever pulling and unpacking run into. */
 export async function openRunImage(
   options: RunOptions,
   choice: ImageChoice,
   facts: HostFacts,
   settings: ImageSettings,
+  id: string,
 ): Promise<OpenedImage> {
   const name = options.rootfs;
   const userNamespace = parseUserNamespace(options.userns ?? "default");
@@ -40,14 +43,21 @@ export async function openRunImage(
     ...(choice.tlsVerify === undefined ? {} : { tlsVerify: choice.tlsVerify }),
     ...(choice.unpackLimits === undefined ? {} : { unpackLimits: choice.unpackLimits }),
   });
-  const { root, defaults, held } = await prepareImage(name, context, {
+  const prepared = await prepareImage(name, context, {
     policy: choice.pull ?? "missing",
     platform: choice.platform,
     onLayer: () => {},
     onStart: () => {},
   });
+  const { root, defaults, held } = prepared;
+  const keeps = keepsWrites(options);
+  const upper = keeps ? { upper: keptLayerPath(context, id) } : {};
   try {
-    return { options: applyImageDefaults({ ...options, image: root }, defaults), held };
+    return {
+      options: applyImageDefaults({ ...options, image: root, ...upper }, defaults),
+      held,
+      begin: async () => (keeps ? makeKeptLayer(context, id, prepared) : null),
+    };
   } catch (error) {
     closeSync(held);
     throw error;

@@ -13,6 +13,7 @@ import {
 } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
+import { listContainers } from "../../store/container-store.ts";
 import { type ImageContext, readingsOf } from "./image-context.ts";
 
 export type RemovalEvent =
@@ -39,13 +40,31 @@ export async function removeImage(
         details: { names },
       });
     }
+    const users = force ? [] : containersOf(context, image.id);
+    if (users.length > 0) {
+      throw new RuntimeError(
+        "IMAGE_IN_USE",
+        `Cannot remove "${text}": the container "${users.join('", "')}" was made of it`,
+        {
+          hint: `Remove the container (pycri rm ${users.join(" ")}), or use --force: it keeps the layers it needs.`,
+          details: { containers: users },
+        },
+      );
+    }
     const result: RemovalEvent[] = [...names.map(untagged), { kind: "deleted", id: image.id }];
     return { records: withoutImage(records, image.id), result };
   });
   // While a pull runs, its content is not to be told from garbage: then the next removal takes it.
   await using lock = await context.store.holdForCollection(false);
-  if (lock !== null) await collectGarbage(context.store, context.namespace);
+  if (lock !== null) await collectGarbage(context.store, context.namespace, { leftContainers: false });
   return events;
+}
+
+/** Names, or ids, of the containers that an image is the root filesystem of. */
+function containersOf({ facts }: ImageContext, id: Digest): readonly string[] {
+  return listContainers(facts.runtimeDirectory)
+    .filter(({ config }) => config.image?.id === id)
+    .map(({ config }) => config.name ?? config.id.slice(0, 12));
 }
 
 function untagged(name: string): RemovalEvent {
@@ -89,5 +108,5 @@ export async function pruneImages(
     records: removed.reduce(withoutImage, records),
     result: undefined,
   }));
-  return { images: removed, ...(await collectGarbage(context.store, context.namespace)) };
+  return { images: removed, ...(await collectGarbage(context.store, context.namespace, { leftContainers: true })) };
 }

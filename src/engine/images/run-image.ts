@@ -4,12 +4,16 @@ import { RuntimeError } from "../../errors.ts";
 import type { LayerEvent } from "../../image/storage/add-image.ts";
 import { type PullPolicy, pullImage } from "../../image/pull-image.ts";
 import type { ImageRecord } from "../../image/storage/image-records.ts";
+import { makeContainerLayer, removeContainerLayers } from "../../image/storage/container-layers.ts";
 import { chainIds, ensureLayer, holdLayer, layerName } from "../../image/storage/layer-store.ts";
 import { type ContainerDefaults, parseImageConfig } from "../../oci/image-config.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { RootSource } from "../../plan/run-request.ts";
+import { type ContainerConfig, containerConfigPath } from "../../store/container-record.ts";
+import type { RunOptions } from "../request/run-options.ts";
 import { type ImageContext, findStoredImage, platformOf } from "./image-context.ts";
+import { makeMappedNamespace, workerCommand } from "./worker-namespace.ts";
 
 export interface ImageRunOptions {
   readonly policy: PullPolicy;
@@ -52,12 +56,55 @@ export async function prepareImage(
   if (held === null) {
     throw new RuntimeError("IO", `The image "${text}" has no layers to run`, { details: { image: image.id } });
   }
+  const { exposedPorts, stopSignal, healthcheck } = config.defaults;
   return {
-    root: { kind: "image", name: text, path: store.path("layers"), layers: names.map((name) => `${name}/diff`) },
+    root: {
+      kind: "image",
+      image: { name: text, id: image.id, manifest: image.manifest, exposedPorts, stopSignal, healthcheck },
+      path: store.path("layers"),
+      layers: names.map((name) => `${name}/diff`),
+      copier: workerCommand(),
+    },
     image,
     defaults: config.defaults,
     held,
   };
+}
+
+/** As Docker: what a container has written stays as long as its record, and a name keeps the record. */
+export function keepsWrites({ name, remove, upper, writes }: RunOptions): boolean {
+  const keepsRecord = !(remove ?? name === undefined);
+  return keepsRecord && upper === undefined && (writes ?? "discard") === "discard";
+}
+
+/** Where the writes of a container of an image are kept as long as its record. */
+export function keptLayerPath({ store }: ImageContext, id: string): string {
+  return store.path("containers", id);
+}
+
+/** Make that directory. @returns a descriptor for the monitor, as `RunnableImage.held`. */
+export async function makeKeptLayer(
+  context: ImageContext,
+  id: string,
+  { image, root }: RunnableImage,
+): Promise<number> {
+  const { store, facts } = context;
+  await using lock = await store.holdAgainstCollection();
+  // They are not gone meanwhile: the container's directory is what keeps them from now on.
+  await store.readDocument(image.id);
+  await store.readDocument(image.manifest);
+  const layers = root.layers.map((layer) => layer.slice(0, -"/diff".length));
+  const record = containerConfigPath(facts.runtimeDirectory, id);
+  return await makeContainerLayer(store, id, { record, image: image.id, manifest: image.manifest, layers });
+}
+
+/** Remove what was made for a container that could not be started. */
+export async function discardContainerLayer(context: ImageContext, { id, files }: ContainerConfig): Promise<void> {
+  const { store, facts } = context;
+  if (files === null || files.layer !== keptLayerPath(context, id)) return;
+  const namespace = makeMappedNamespace(files, facts, null);
+  await using lock = await store.holdAgainstCollection();
+  await removeContainerLayers(store, namespace, [id]);
 }
 
 /** An id means a stored image; a name may have to be pulled. */

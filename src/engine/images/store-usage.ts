@@ -46,7 +46,7 @@ export async function checkImages({ store, namespace }: ImageContext, repair: bo
   const faults = await checkStore(store);
   if (repair) {
     await repairStore(store, namespace, faults);
-    await collectGarbage(store, namespace);
+    await collectGarbage(store, namespace, { leftContainers: true });
   }
   return faults;
 }

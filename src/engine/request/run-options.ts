@@ -22,6 +22,8 @@ export interface RunOptions extends ResourceOptions {
   readonly image?: RootSource & { readonly kind: "image" };
   /** An image's `NAME=value` variables, below the caller's own. */
   readonly environmentDefaults?: readonly string[];
+  /** Paths that an image declares as volumes; absolute. */
+  readonly imageVolumes?: readonly string[];
   /** The command and its arguments; `/bin/sh` when absent. */
   readonly command?: readonly string[];
   /** Put before `command`. */
@@ -154,6 +156,7 @@ export function buildRunRequest(options: RunOptions, context: CallerContext): Ru
       ...(options.mounts ?? []).map((value) => parseMount(value, cwd, context.warn)),
       ...(options.tmpfs ?? []).map((value) => parseTmpfs(value, context.warn)),
     ],
+    directories: (options.imageVolumes ?? []).map((path) => resolve("/", path)),
     devices: (options.devices ?? []).map(parseDevice),
     shmSize: options.shmSize === undefined ? SHM_SIZE : parseSize("--shm-size", options.shmSize),
 

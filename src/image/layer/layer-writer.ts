@@ -46,6 +46,11 @@ export interface LayerWriterOptions {
   /** `apply` needs a mapping for the ids; `record` leaves every file to the caller and reports the owners. */
   readonly owners: "apply" | "record";
   readonly account: LayerAccount;
+  /**
+   * `layer`: names that begin with `.wh.` delete, and what comes later replaces what was there. `files`: names are names,
+   * directories and other files do not replace each other.
+   */
+  readonly content?: "layer" | "files";
 }
 
 /** A file that belongs to somebody else than the layer's files can. */
@@ -73,6 +78,7 @@ const MAX_NOTES = 100;
 const SPECIAL_BITS = 0o7000;
 const PARENT_MODE = 0o755;
 const OPAQUE_ATTRIBUTE = "user.overlay.opaque";
+const PLAIN_NAME = { kind: "entry" } as const;
 const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -85,9 +91,11 @@ export class LayerWriter {
   /** Modes and times of directories, set at the end: until then entries are being made in them. */
   readonly #directories = new Map<string, DirectoryAttributes>();
   readonly #owners = new Map<string, RecordedOwner>();
+  readonly #plain: boolean;
 
   constructor(options: LayerWriterOptions) {
     this.#options = options;
+    this.#plain = options.content === "files";
     this.#account = options.account;
     this.#known.set(options.root, options.root);
   }
@@ -103,7 +111,7 @@ export class LayerWriter {
       this.#finishDirectory(entry, this.#options.root);
       return null;
     }
-    const name = classifyName(base, entry.name);
+    const name = this.#plain ? PLAIN_NAME : classifyName(base, entry.name);
     if (name.kind === "ignored") return null;
     const parents = components.slice(0, -1);
     if (isBelowAufs(parents, entry.name)) return null;
@@ -201,6 +209,7 @@ export class LayerWriter {
       if (!isErrno(error, "EEXIST")) throw error;
       const status = lstatSync(this.#fsPath(path));
       if (!status.isDirectory()) {
+        if (this.#plain) throw occupied(path, "a directory over a file");
         this.#remove(path, status);
         mkdirSync(this.#fsPath(path), PARENT_MODE);
         // A name that was deleted and made anew as a directory starts empty.
@@ -314,6 +323,7 @@ export class LayerWriter {
   }
 
   #remove(path: string, status: Stats): void {
+    if (this.#plain && status.isDirectory()) throw occupied(path, "a file over a directory");
     this.#owners.delete(path);
     if (!status.isDirectory()) {
       unlinkSync(this.#fsPath(path));
@@ -497,6 +507,10 @@ function isWhiteout(status: Stats): boolean {
 
 function isErrno(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException).code === code;
+}
+
+function occupied(path: string, what: string): RuntimeError {
+  return new RuntimeError("INVALID_ARGUMENT", `Cannot copy to "${textOfBytes(path)}": that would put ${what}`);
 }
 
 function bad(name: string, fault: string): RuntimeError {

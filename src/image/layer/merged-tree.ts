@@ -4,9 +4,10 @@
  * only ever followed through real directories.
  */
 
-import { type Stats, lstatSync, readdirSync } from "node:fs";
+import { type Stats, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { RuntimeError } from "../../errors.ts";
 import { readAttribute } from "../../sys/extended-attributes.ts";
-import { fsPath } from "./entry-path.ts";
+import { fsPath, textOfBytes } from "./entry-path.ts";
 
 const OPAQUE_ATTRIBUTES = ["user.overlay.opaque", "user.fuseoverlayfs.opaque"];
 
@@ -57,13 +58,54 @@ export function childNodes(directory: TreeNode): readonly TreeNode[] {
 /** The node at a path, or null. Symlinks on the way are not followed. */
 export function findNode(layers: readonly string[], path: string): TreeNode | null {
   let node = rootNode(layers);
-  for (const name of path.split("/").filter((part) => part !== "" && part !== ".")) {
+  for (const name of components(path)) {
     const wanted = join(node.path, name);
     const next = node.status.isDirectory() ? childNodes(node).find((child) => child.path === wanted) : undefined;
     if (next === undefined) return null;
     node = next;
   }
   return node;
+}
+
+/** As the kernel's. */
+const MAX_SYMLINKS = 40;
+
+/**
+ * The node at a path as a process in the trees would find it: symlinks on the way are followed, and with `follow` one at
+ * the end, too; ".." of the root is the root.
+ */
+export function resolveNode(layers: readonly string[], path: string, follow: boolean): TreeNode | null {
+  const root = rootNode(layers);
+  const way = [root];
+  const left = components(path);
+  let links = 0;
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    if (name === "..") {
+      if (way.length > 1) way.pop();
+      continue;
+    }
+    const directory = way.at(-1) ?? root;
+    const wanted = join(directory.path, name);
+    const next = directory.status.isDirectory()
+      ? childNodes(directory).find((child) => child.path === wanted)
+      : undefined;
+    if (next === undefined) return null;
+    if (!next.status.isSymbolicLink() || (left.length === 0 && !follow)) {
+      way.push(next);
+      continue;
+    }
+    if (++links > MAX_SYMLINKS) {
+      throw new RuntimeError("IO", `Cannot follow "/${textOfBytes(path)}" of the container: too many symlinks`);
+    }
+    const target = readlinkSync(next.location, { encoding: "latin1" });
+    if (target.startsWith("/")) way.length = 1;
+    left.unshift(...components(target));
+  }
+  return way.at(-1) ?? root;
+}
+
+function components(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 /** Names in one tree's directory that delete what lies below. */

@@ -3,13 +3,24 @@
  * extended attributes as other engines write them. Runs confined, as root of the namespace that the files belong to.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readlinkSync,
+  writeSync,
+} from "node:fs";
 import { RuntimeError } from "../../errors.ts";
 import { listAttributes, readAttribute } from "../../sys/extended-attributes.ts";
 import type { ArchiveJob } from "../worker/jobs.ts";
 import { attributeFate } from "./attribute-policy.ts";
 import { OPAQUE_NAME, bytesOfText, whiteoutName } from "./entry-path.ts";
-import { type TreeNode, childNodes, findNode, isOpaque, rootNode, whiteoutsIn } from "./merged-tree.ts";
+import type { RecordedOwner } from "./layer-writer.ts";
+import { type TreeNode, childNodes, isOpaque, resolveNode, whiteoutsIn } from "./merged-tree.ts";
 import { ARCHIVE_END, type EntryHeader, encodeEntry, padding } from "./tar-writer.ts";
 import { timestampOf, wholeSeconds } from "./timestamp.ts";
 
@@ -18,12 +29,14 @@ const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 export function writeTreeArchive(job: ArchiveJob, output: number): void {
   const layers = job.content === "diff" ? job.layers.slice(0, 1) : job.layers;
-  const path = bytesOfText(job.path);
-  const start = path === "" ? rootNode(layers) : findNode(layers, path);
-  if (start === null) {
-    throw new RuntimeError("IO", `Cannot find "/${job.path}" in the container`, { details: { path: job.path } });
+  const start = resolveNode(layers, bytesOfText(job.path), job.follow);
+  if (start === null || (job.expect === "directory" && !start.status.isDirectory())) {
+    const fault = start === null ? "there is no such file" : "it is not a directory";
+    throw new RuntimeError("IO", `Cannot copy "/${job.path}" of the container: ${fault}`, {
+      details: { path: job.path },
+    });
   }
-  const archive = new TreeArchive(job, output);
+  const archive = new TreeArchive(job, start.path, output);
   archive.add(start);
   archive.end();
 }
@@ -32,25 +45,48 @@ class TreeArchive {
   readonly #job: ArchiveJob;
   readonly #output: number;
   readonly #without: ReadonlySet<string>;
-  readonly #owners: ReadonlyMap<string, readonly [uid: number, gid: number]>;
-  /** Length of what is cut off names, so that they begin with the last component of the wanted path. */
-  readonly #cut: number;
+  /** Path of what is archived, which its name stands for. */
+  readonly #start: string;
+  readonly #name: string;
+  /** Recorded owners by layer and path. */
+  readonly #owners = new Map<string, ReadonlyMap<string, RecordedOwner>>();
   /** `device:inode` of files with several names to the first of them. */
   readonly #names = new Map<string, string>();
   readonly #buffer: Buffer = Buffer.allocUnsafe(CHUNK_BYTES);
 
-  constructor(job: ArchiveJob, output: number) {
+  constructor(job: ArchiveJob, start: string, output: number) {
     this.#job = job;
     this.#output = output;
     this.#without = new Set(job.without.map(bytesOfText));
-    this.#owners = new Map(job.owners.map(([path, uid, gid]) => [bytesOfText(path).slice(1), [uid, gid]]));
-    this.#cut = bytesOfText(job.path).lastIndexOf("/") + 1;
+    this.#start = start;
+    this.#name = bytesOfText(job.name);
+  }
+
+  /** The archived name: the start's own, and below it what follows in the path. */
+  #nameOf(path: string): string {
+    const below = path.slice(this.#start.length);
+    return this.#name === ""
+      ? below.replace(/^\//, "")
+      : this.#name + (below === "" || below.startsWith("/") ? below : `/${below}`);
   }
 
   add(node: TreeNode): void {
-    if (this.#without.has(node.path)) return;
-    const name = node.path.slice(this.#cut);
+    const name = this.#nameOf(node.path);
     const { status } = node;
+    if (this.#without.has(node.path)) {
+      // What is mounted there hides the directory's own attributes.
+      const plain = {
+        linkName: "",
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        mtime: wholeSeconds(0),
+        attributes: NO_ATTRIBUTES,
+      };
+      if (this.#job.content === "merged" && status.isDirectory()) this.#write({ type: "directory", name, ...plain });
+      return;
+    }
     if (status.isDirectory()) {
       if (name !== "") this.#write(this.#header(node, "directory", name));
       this.#addDirectory(node, name);
@@ -128,7 +164,7 @@ class TreeArchive {
 
   #header(node: TreeNode, type: EntryHeader["type"], name: string): EntryHeader {
     const { status } = node;
-    const [uid, gid] = this.#owners.get(node.path) ?? [status.uid, status.gid];
+    const { uid, gid } = this.#ownerOf(node) ?? status;
     return {
       type,
       name,
@@ -142,6 +178,18 @@ class TreeArchive {
     };
   }
 
+  /** The owner that `layer.json` beside a layer's directory records, where the layer's files belong to one id. */
+  #ownerOf(node: TreeNode): RecordedOwner | undefined {
+    const [layer = ""] = node.layers;
+    let owners = this.#owners.get(layer);
+    if (owners === undefined) {
+      // Only a layer of the store has a record beside it; what a container has there is its own.
+      owners = layer.endsWith("/diff") ? readRecordedOwners(`${layer}/../layer.json`) : new Map();
+      this.#owners.set(layer, owners);
+    }
+    return owners.get(node.path);
+  }
+
   #write(header: EntryHeader): void {
     this.#writeBytes(encodeEntry(header));
   }
@@ -150,6 +198,19 @@ class TreeArchive {
     let written = 0;
     while (written < bytes.byteLength) written += writeSync(this.#output, bytes, written);
   }
+}
+
+function readRecordedOwners(path: string): ReadonlyMap<string, RecordedOwner> {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    // Another directory of that name.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Map();
+    throw error;
+  }
+  const { recordedOwners } = JSON.parse(text) as { readonly recordedOwners: readonly RecordedOwner[] };
+  return new Map(recordedOwners.map((owner) => [bytesOfText(owner.path).slice(1), owner]));
 }
 
 function readAttributes(node: TreeNode): ReadonlyMap<string, string> {

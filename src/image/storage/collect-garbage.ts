@@ -9,6 +9,7 @@ import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { manifestBlobs, parseManifest } from "../../oci/manifest.ts";
 import { type WorkerNamespace, runRemove } from "../worker/run-worker.ts";
+import { findLeftContainerLayers, listContainerLayers, removeContainerLayers } from "./container-layers.ts";
 import { type ImageRecord, readImageRecords } from "./image-records.ts";
 import type { ImageStore } from "./image-store.ts";
 import {
@@ -34,13 +35,29 @@ interface Reachable {
   readonly chains: ReadonlySet<string>;
 }
 
-/** Layers that running containers hold stay, with those below them. */
-export async function collectGarbage(store: ImageStore, namespace: WorkerNamespace): Promise<Collected> {
+/**
+ * Layers that containers use stay, with those below them. `leftContainers`: also remove what containers have written whose
+ * record is gone, as it is after a reboot.
+ */
+export async function collectGarbage(
+  store: ImageStore,
+  namespace: WorkerNamespace,
+  options: { readonly leftContainers: boolean },
+): Promise<Collected> {
+  if (options.leftContainers) await removeContainerLayers(store, namespace, await findLeftContainerLayers(store));
   const { images } = await readImageRecords(store);
-  const { blobs, chains } = await findReachable(store, images);
+  const containers = await listContainerLayers(store);
+  const mounted = new Set(containers.flatMap((container) => container.layers));
+  const bases: Pick<ImageRecord, "id" | "manifest" | "repoDigests">[] = [];
+  for (const { image, manifest } of containers) {
+    // What has been lost of its image can be kept no longer.
+    const whole = (await store.blobSize(manifest)) !== null && (await store.blobSize(image)) !== null;
+    if (whole) bases.push({ id: image, manifest, repoDigests: [] });
+  }
+  const { blobs, chains } = await findReachable(store, [...images, ...bases]);
   let bytes = 0;
 
-  const layers = (await listLayers(store)).filter(({ chainHex }) => !chains.has(chainHex));
+  const layers = (await listLayers(store)).filter(({ name, chainHex }) => !chains.has(chainHex) && !mounted.has(name));
   const held = await findHeld(store, layers);
   const unusedLayers = layers.map(({ name }) => name).filter((name) => !held.has(name));
   for (const name of unusedLayers) bytes += (await readNamedLayer(store, name)).bytes;
@@ -79,7 +96,10 @@ async function removeLeftovers(store: ImageStore, namespace: WorkerNamespace): P
   );
 }
 
-async function findReachable(store: ImageStore, images: readonly ImageRecord[]): Promise<Reachable> {
+async function findReachable(
+  store: ImageStore,
+  images: readonly Pick<ImageRecord, "id" | "manifest" | "repoDigests">[],
+): Promise<Reachable> {
   const blobs = new Set<string>();
   const chains = new Set<string>();
   for (const image of images) {

@@ -5,6 +5,7 @@
  *   blobs/sha256/HEX       manifests, configurations and layers as registries serve them, by digest
  *   layers/CHAIN-IDS/      an unpacked layer: diff/ is a lower directory of overlayfs, layer.json tells about it.
  *                          CHAIN is the hexadecimal chain id, IDS names the id mapping its owners were written with
+ *   containers/ID/         what a container has written that is kept: see container-layers.ts
  *   images.json            the images and the names they have
  *   ingest/                blobs on their way: HEX.partial survives an interruption and is resumed
  *   staging/               layers on their way, and trees on their way out
@@ -24,7 +25,7 @@ import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { syncDirectory } from "./atomic-file.ts";
 import { type StoreLock, takeLock, tryTakeLock } from "./store-lock.ts";
 
-const DIRECTORIES = ["blobs/sha256", "blobs/sha512", "layers", "ingest", "staging", "locks"];
+const DIRECTORIES = ["blobs/sha256", "blobs/sha512", "layers", "containers", "ingest", "staging", "locks"];
 
 export class ImageStore {
   /** Absolute path. */

@@ -6,8 +6,8 @@
  * ```
  *   caller                                worker: node image-worker.cjs JOB
  *     |--- JOB as JSON in argv ------------->|
- *     |--- the layer's blob on stdin ------->|   `unpack` only
- *     |<-- report as JSON, or an archive ----|   stdout
+ *     |--- a layer's blob on stdin --------->|   `unpack`; `extract`: an archive
+ *     |<-- report as JSON, or an archive ----|   stdout; `extract` reports nothing
  *     |<-- failure as JSON, its last line ---|   stderr, with exit status 1
  * ```
  */
@@ -39,31 +39,61 @@ export interface RemoveJob {
 /** Write a tar archive to stdout. */
 export interface ArchiveJob {
   readonly op: "archive";
-  /** Directory that the process confines itself to; the other paths are relative to it. */
-  readonly root: string;
+  /** Directory that the process confines itself to, below which the other paths lie; null: the one open as stdin. */
+  readonly root: string | null;
   /** Trees of one overlay, top first. */
   readonly layers: readonly string[];
   /**
    * `merged`: what a container sees. `diff`: the top layer alone, as a layer of an image, its deletions as whiteouts.
    */
   readonly content: "merged" | "diff";
-  /** Only this path (no leading slash), named by its last component; "" for everything. */
+  /** Only what lies at this path, "" for everything. Symlinks on the way are followed within the trees. */
   readonly path: string;
-  /** Paths below which nothing is taken: mount points that the runtime made. */
+  /** Follow a symlink at the end of the path, too. */
+  readonly follow: boolean;
+  /** What the archive calls it; "": a directory's entries stand at the top. */
+  readonly name: string;
+  /** Anything else at `path` is an error. */
+  readonly expect: "any" | "directory";
+  /** Paths at which other file systems are mounted: what is in them is left out. */
   readonly without: readonly string[];
-  /** Real owners of files where the trees were written with `owners: "record"`. */
-  readonly owners: readonly (readonly [path: string, uid: number, gid: number])[];
+}
+
+/** Unpack an archive from stdin for `cp`. Answers nothing. */
+export interface ExtractJob {
+  readonly op: "extract";
+  /** As in `ArchiveJob`; null: the directory open as stdout. */
+  readonly root: string | null;
+  /** Path below the root; symlinks in it are followed. */
+  readonly target: string;
+  /**
+   * `entry`: the archive's one entry goes into the directory `target`, or becomes `target` where there is none.
+   * `contents`: what is in it goes there. `archive`: all entries go into the directory `target`.
+   */
+  readonly place: "entry" | "contents" | "archive";
+  /** Who gets the files: those the archive names, the namespace's root, or whoever unpacks. */
+  readonly owners: "archive" | "root";
+}
+
+/** Make one tree of several layers where no overlay can be mounted. Runs in the container's namespaces, unconfined. */
+export interface CopyJob {
+  readonly op: "copy";
+  /** Top first. */
+  readonly layers: readonly string[];
+  /** An empty directory. */
+  readonly target: string;
 }
 
 /** Compare the top tree with those below it. Answers with a list of `TreeChange`. */
 export interface CompareJob {
   readonly op: "compare";
+  /** As in `ArchiveJob`. */
   readonly root: string;
   readonly layers: readonly string[];
   readonly without: readonly string[];
 }
 
-export type WorkerJob = UnpackJob | RemoveJob | ArchiveJob | CompareJob;
+export type WorkerJob = UnpackJob | RemoveJob | ArchiveJob | ExtractJob | CopyJob | CompareJob;
 
 /** `A`dded, `C`hanged, `D`eleted: the letters of `docker diff`. */
 export interface TreeChange {

@@ -1,19 +1,29 @@
 /** The caller's side of the image worker: start it in the user namespace, feed it, read its answer (`jobs.ts`). */
 
 import type { ChildProcess } from "node:child_process";
-import type { Readable } from "node:stream";
+import { PassThrough, Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
 import type { LayerReport } from "../layer/layer-writer.ts";
-import type { ArchiveJob, CompareJob, RemoveJob, TreeChange, UnpackJob, WorkerFailure, WorkerJob } from "./jobs.ts";
+import type {
+  ArchiveJob,
+  CompareJob,
+  ExtractJob,
+  RemoveJob,
+  TreeChange,
+  UnpackJob,
+  WorkerFailure,
+  WorkerJob,
+} from "./jobs.ts";
 
 /**
  * Runs Node programs as root of the user namespace that the store's files belong to. The engine provides it; the ids of
  * the namespace are those of the containers that will use the layers.
  */
 export interface WorkerNamespace {
-  /** Start the worker with these arguments; stdout and stderr are pipes. `stdin`: a descriptor, or nothing. */
-  spawn(args: readonly string[], stdin: number | "ignore"): ChildProcess;
+  /** Start the worker with these arguments; stderr is a pipe. */
+  spawn(args: readonly string[], surroundings: WorkerSurroundings): ChildProcess;
   /** Names the id mapping: layers written with one cannot be used with another. A file name. */
   readonly idsKey: string;
   /** `record` where only one id is mapped. */
@@ -22,7 +32,30 @@ export interface WorkerNamespace {
   readonly zstdProgram: string | null;
 }
 
+/** What a worker sees and holds beside its job. Numbers are descriptors. */
+export interface WorkerSurroundings {
+  readonly stdin: number | "ignore" | "pipe";
+  readonly stdout: number | "pipe";
+  /** Mounts of its own in an otherwise empty working directory; absent: the caller's view of the host. */
+  readonly view?: WorkerView;
+}
+
+export type WorkerView =
+  /** Directories of the host under names of their own, read-only. */
+  | { readonly kind: "trees"; readonly trees: readonly { readonly path: string; readonly name: string }[] }
+  /** What a container of these files would see, writable, as `root`. */
+  | {
+      readonly kind: "overlay";
+      readonly path: string;
+      readonly layers: readonly string[] | null;
+      /** Has the `upper` that takes the writes; null: `path` itself does. */
+      readonly layer: string | null;
+    };
+
+const FROM_HOST: WorkerSurroundings = { stdin: "ignore", stdout: "pipe" };
 const MAX_REPORT_BYTES = 256 * 1024 * 1024;
+/** Paths that fit into one argument of a program (execve(2): 128 KiB). */
+const MAX_REMOVALS = 500;
 const MAX_STDERR_BYTES = 256 * 1024;
 
 export interface UnpackReport extends LayerReport {
@@ -31,21 +64,34 @@ export interface UnpackReport extends LayerReport {
 
 /** Unpack the blob open as `blob`. */
 export async function runUnpack(namespace: WorkerNamespace, job: UnpackJob, blob: number): Promise<UnpackReport> {
-  return (await runForReport(namespace, job, blob)) as UnpackReport;
+  return (await runForReport(namespace, job, { ...FROM_HOST, stdin: blob })) as UnpackReport;
 }
 
 export async function runRemove(namespace: WorkerNamespace, paths: readonly string[]): Promise<void> {
-  const job: RemoveJob = { op: "remove", paths };
-  if (paths.length > 0) await runForReport(namespace, job, "ignore");
+  for (let start = 0; start < paths.length; start += MAX_REMOVALS) {
+    const job: RemoveJob = { op: "remove", paths: paths.slice(start, start + MAX_REMOVALS) };
+    await runForReport(namespace, job, FROM_HOST);
+  }
 }
 
-export async function runCompare(namespace: WorkerNamespace, job: CompareJob): Promise<readonly TreeChange[]> {
-  return (await runForReport(namespace, job, "ignore")) as readonly TreeChange[];
+export async function runCompare(
+  namespace: WorkerNamespace,
+  job: CompareJob,
+  view: WorkerView,
+): Promise<readonly TreeChange[]> {
+  return (await runForReport(namespace, job, { ...FROM_HOST, view })) as readonly TreeChange[];
 }
 
-/** The archive as it is written; it fails at its end when the worker has. */
-export async function* runArchive(namespace: WorkerNamespace, job: ArchiveJob): AsyncGenerator<Uint8Array> {
-  const worker = start(namespace, job, "ignore");
+/** The archive as it is written; it fails at its end when the worker has. `source`: a directory's descriptor, or a view. */
+export async function* runArchive(
+  namespace: WorkerNamespace,
+  job: ArchiveJob,
+  source: number | WorkerView | null,
+): AsyncGenerator<Uint8Array> {
+  const worker = start(namespace, job, {
+    ...FROM_HOST,
+    ...(typeof source === "number" ? { stdin: source } : source === null ? {} : { view: source }),
+  });
   try {
     for await (const chunk of worker.output) yield chunk as Uint8Array;
     await worker.success;
@@ -54,8 +100,36 @@ export async function* runArchive(namespace: WorkerNamespace, job: ArchiveJob): 
   }
 }
 
-async function runForReport(namespace: WorkerNamespace, job: WorkerJob, stdin: number | "ignore"): Promise<unknown> {
-  const worker = start(namespace, job, stdin);
+/** Feed an archive to the worker. `destination`: a directory's descriptor, or a view. */
+export async function runExtract(
+  namespace: WorkerNamespace,
+  job: ExtractJob,
+  archive: AsyncIterable<Uint8Array>,
+  destination: number | WorkerView | null,
+): Promise<void> {
+  const worker = start(namespace, job, {
+    stdin: "pipe",
+    stdout: typeof destination === "number" ? destination : "pipe",
+    ...(typeof destination === "number" || destination === null ? {} : { view: destination }),
+  });
+  try {
+    await pipeline(archive, worker.input);
+  } catch (error) {
+    // A worker that has failed reads no more, and says why.
+    await worker.success;
+    throw error;
+  } finally {
+    worker.output.resume();
+  }
+  await worker.success;
+}
+
+async function runForReport(
+  namespace: WorkerNamespace,
+  job: WorkerJob,
+  surroundings: WorkerSurroundings,
+): Promise<unknown> {
+  const worker = start(namespace, job, surroundings);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of worker.output) {
@@ -68,16 +142,18 @@ async function runForReport(namespace: WorkerNamespace, job: WorkerJob, stdin: n
 }
 
 interface RunningWorker {
+  /** Of no use unless stdin is a pipe, and likewise `output`. */
+  readonly input: Writable;
   readonly output: Readable;
   /** Settles when the worker has ended. */
   readonly success: Promise<void>;
   stop(): void;
 }
 
-function start(namespace: WorkerNamespace, job: WorkerJob, stdin: number | "ignore"): RunningWorker {
-  const child = namespace.spawn([JSON.stringify(job)], stdin);
-  const { stdout, stderr } = child;
-  if (stdout === null || stderr === null) throw new Error("the worker's stdout and stderr are pipes");
+function start(namespace: WorkerNamespace, job: WorkerJob, surroundings: WorkerSurroundings): RunningWorker {
+  const child = namespace.spawn([JSON.stringify(job)], surroundings);
+  const { stderr } = child;
+  if (stderr === null) throw new Error("the worker's stderr is a pipe");
   let message = "";
   stderr.on("data", (chunk: Buffer) => {
     message = (message + chunk.toString("utf8")).slice(-MAX_STDERR_BYTES);
@@ -93,7 +169,9 @@ function start(namespace: WorkerNamespace, job: WorkerJob, stdin: number | "igno
   });
   // It may settle while the output is still being read.
   success.catch(() => {});
-  return { output: stdout, success, stop: () => void child.kill("SIGKILL") };
+  const input = child.stdin ?? new PassThrough();
+  const output = child.stdout ?? Readable.from([]);
+  return { input, output, success, stop: () => void child.kill("SIGKILL") };
 }
 
 function workerError(stderr: string, ending: string): RuntimeError {

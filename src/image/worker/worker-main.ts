@@ -11,6 +11,8 @@ import { LayerAccount } from "../layer/limits.ts";
 import { readTar } from "../layer/tar-reader.ts";
 import { writeTreeArchive } from "../layer/tree-archive.ts";
 import { compareTrees } from "../layer/tree-compare.ts";
+import { copyTree } from "../layer/tree-copy.ts";
+import { extractTree } from "../layer/tree-extract.ts";
 import type { UnpackJob, WorkerFailure, WorkerJob } from "./jobs.ts";
 
 const INPUT_CHUNK_BYTES = 256 * 1024;
@@ -28,8 +30,15 @@ async function run(job: WorkerJob): Promise<unknown> {
       for (const path of job.paths) rmSync(path, { recursive: true, force: true });
       return {};
     case "archive":
-      confineTo(job.root);
+      confineTo(job.root ?? `/proc/self/fd/${STDIN}`);
       writeTreeArchive(job, STDOUT);
+      return null;
+    case "extract":
+      confineTo(job.root ?? `/proc/self/fd/${STDOUT}`);
+      await extractTree(job, createReadStream("", { fd: STDIN, highWaterMark: INPUT_CHUNK_BYTES }));
+      return null;
+    case "copy":
+      copyTree(job.layers, job.target);
       return null;
     case "compare":
       confineTo(job.root);

@@ -99,6 +99,7 @@ test("the Spec of `pycri run /rootfs /bin/sh`, word for word", () => {
     root: { kind: "directory", writes: { kind: "discard" } },
     init: false,
     interactive: true,
+    directories: [],
     forwardSignals: true,
     landlock: "auto",
     cgroups: "enabled",

@@ -80,6 +80,7 @@ const plain: RunRequest = {
   cgroupNamespace: "private",
   network: "none",
   mounts: [],
+  directories: [],
   devices: [],
   shmSize: 67_108_864,
   environment: [],
