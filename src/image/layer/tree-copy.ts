@@ -9,15 +9,17 @@ import {
   copyFileSync,
   lchownSync,
   linkSync,
-  lutimesSync,
+  lstatSync,
   mkdirSync,
   readlinkSync,
   symlinkSync,
 } from "node:fs";
 import { listAttributes, readAttribute, setAttribute } from "../../sys/extended-attributes.ts";
+import { setPathTime } from "../../sys/file-times.ts";
 import { makeFifo } from "../../sys/special-files.ts";
 import { attributeFate } from "./attribute-policy.ts";
 import { type TreeNode, childNodes, placeIn, rootNode } from "./merged-tree.ts";
+import { timestampOf } from "./timestamp.ts";
 
 /** `target` is an empty directory. */
 export function copyTree(layers: readonly string[], target: string): void {
@@ -32,7 +34,7 @@ export function copyTree(layers: readonly string[], target: string): void {
     if (!status.isSymbolicLink()) chmodSync(place, status.mode & 0o7777);
     copyAttributes(node, place);
     // Last: everything above changes a directory's.
-    lutimesSync(place, status.atimeMs / 1000, status.mtimeMs / 1000);
+    setPathTime(place, timestampOf(lstatSync(node.location, { bigint: true }).mtimeNs));
   };
   copy(rootNode(layers));
 }
