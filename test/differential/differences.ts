@@ -2,13 +2,22 @@
  * The differences between libseccomp's programs and pycri's meaning that `docs/seccomp-semantics.md` explains, recognised
  * by cause. Whatever is not recognised here is a failure of one of the two.
  */
+import { SECCOMP_RET_KILL_THREAD } from "../../src/profile/action.ts";
 import { type Architecture, type ArchitectureName, X32_SYSCALL_BIT } from "../../src/profile/architectures.ts";
-import { multiplexedCalls } from "../../src/profile/multiplexers.ts";
+import { multiplexedCalls, selectorMask } from "../../src/profile/multiplexers.ts";
 import { syscallTable } from "../../src/profile/syscall-tables.ts";
 import type { OciSeccomp } from "../../src/profile/to-oci.ts";
-import { evaluate } from "../../src/seccomp/evaluate.ts";
-import type { ArchitectureRules, Filter, SeccompData } from "../../src/seccomp/filter.ts";
+import type { ArchitectureRules, SeccompData } from "../../src/seccomp/filter.ts";
 import { namesOfNumbers } from "./libseccomp.ts";
+
+/** As the headings of the documentation. */
+export type Cause =
+  | "ENOSYS for newer calls"
+  | "calls that libseccomp does not know"
+  | "two names with one pseudo-number"
+  | "bits of a selector that the kernel ignores"
+  | "conditions inside of a multiplexer"
+  | "calls that only a multiplexer has";
 
 /** libseccomp (2.5.4, 2.6.0) gives both names one pseudo-number, so that a rule for one filters the other. */
 const CLASHING_NAMES: ReadonlySet<string> = new Set(["sys_debug_setcontext", "switch_endian"]);
@@ -19,23 +28,41 @@ export function describeCall(architecture: Architecture, { number, args }: Secco
   return `${architecture.name} ${callNames(architecture, number).join("/")} ${number}(${words})`;
 }
 
-/** Whether a difference between libseccomp's answer and `filter` has one of the documented causes. */
-export function isDocumented(
-  filter: Filter,
+/** The documented cause for which libseccomp's answer to a call may differ from pycri's; null when there is none. */
+export function causeOf(
+  oci: OciSeccomp,
   rules: ArchitectureRules,
   architecture: Architecture,
   data: SeccompData,
-): boolean {
+): Cause | null {
   const names = callNames(architecture, data.number);
-  // ENOSYS for newer calls is runc's addition and not libseccomp's; runc.test.ts compares it.
-  const inRange = rules.ranges.some(({ first, last }) => first <= data.number && data.number <= last);
-  if (inRange && !rules.calls.some(({ number }) => number === data.number)) return true;
-  // The installed libseccomp is older than the call.
-  if (names.length > 0 && !libseccompKnows(architecture, data.number)) return true;
-  if (names.some((name) => CLASHING_NAMES.has(name))) return true;
-  // Multiplexers: conditions are not dropped, and bits that the kernel ignores are ignored.
-  if (names.includes("socketcall") || names.includes("ipc")) return true;
-  return names.some((name) => multiplexedCalls.has(name)) && evaluate(filter, data) !== rules.defaultAction;
+  const range = rules.ranges.find(({ first, last }) => first <= data.number && data.number <= last);
+  const isRefused = range?.action === SECCOMP_RET_KILL_THREAD;
+  if (range !== undefined && !isRefused && !rules.calls.some(({ number }) => number === data.number))
+    return "ENOSYS for newer calls";
+  if (names.length > 0 && !libseccompKnows(architecture, data.number)) return "calls that libseccomp does not know";
+  if (names.some((name) => CLASHING_NAMES.has(name))) return "two names with one pseudo-number";
+  const carrier = (["socketcall", "ipc"] as const).find((name) => names.includes(name));
+  return carrier === undefined ? null : causeInside(carrier, oci, architecture, data.args[0]);
+}
+
+function causeInside(
+  carrier: "socketcall" | "ipc",
+  oci: OciSeccomp,
+  architecture: Architecture,
+  first: bigint,
+): Cause | null {
+  const compared = BigInt.asUintN(architecture.argumentBits, first);
+  const selector = compared & selectorMask[carrier];
+  const [carried] =
+    [...multiplexedCalls].find(([, call]) => call.multiplexer === carrier && BigInt(call.selector) === selector) ?? [];
+  if (carried === undefined) return null;
+  if (selector !== compared) return "bits of a selector that the kernel ignores";
+  const conditional = (oci.syscalls ?? []).some(
+    (rule) => rule.names.includes(carried) && rule.args !== undefined && rule.args.length > 0,
+  );
+  if (conditional) return "conditions inside of a multiplexer";
+  return syscallTable(architecture.name).numbers.has(carried) ? null : "calls that only a multiplexer has";
 }
 
 const knownNumbers = new Map<ArchitectureName, ReadonlySet<number>>();
