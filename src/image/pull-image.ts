@@ -3,9 +3,10 @@
 import { RuntimeError } from "../errors.ts";
 import { type Digest, digestHex } from "../oci/descriptor.ts";
 import { type ImageManifest, parseManifest } from "../oci/manifest.ts";
-import { type Platform, choosePlatform, formatPlatform } from "../oci/platform.ts";
+import { parseImageConfig } from "../oci/image-config.ts";
+import { type Platform, choosePlatform, formatPlatform, isCompatible } from "../oci/platform.ts";
 import { type Reference, formatReference, parseReference, repositoryName, withDefaultTag } from "../oci/reference.ts";
-import type { LayerLimits } from "./layer/limits.ts";
+import { type LayerLimits, checkStoredSize } from "./layer/limits.ts";
 import { type Credentials, findCredentials } from "./registry/credentials.ts";
 import {
   type RegistriesConfig,
@@ -62,7 +63,7 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
   const { store, access, policy } = options;
   const candidates = resolveShortName(parseReference(text), access.registries).map(withDefaultTag);
   const found = findImage(await readImageRecords(store), text, candidates);
-  const fits = found !== undefined && found.image.platform === formatPlatform(options.platform);
+  const fits = found !== undefined && isCompatible(splitPlatform(found.image.platform), options.platform);
   if (found !== undefined && (policy === "never" || (policy === "missing" && fits))) {
     return { image: found.image, reference: candidateNamed(candidates, found.name), digest: null, changed: false };
   }
@@ -81,6 +82,12 @@ export async function pullImage(text: string, options: PullOptions): Promise<Pul
     }
     throw error;
   }
+}
+
+/** Of a record: what `formatPlatform` wrote. */
+function splitPlatform(text: string): Platform {
+  const [os = "", architecture = "", variant = ""] = text.split("/");
+  return { os, architecture, variant };
 }
 
 function candidateNamed(candidates: readonly Reference[], name: string | null): Reference {
@@ -132,12 +139,16 @@ async function pullFrom(
     return { image: stored, reference, digest: top.digest, changed: false };
   }
 
+  for (const { size } of manifest.layers) checkStoredSize(size, options.limits);
+
   const { store } = options;
   await using held = await store.holdAgainstCollection();
   const configBytes =
     (await store.blobSize(manifest.config.digest)) === null
       ? await fetchConfig(client, store, manifest)
       : await store.readDocument(manifest.config.digest);
+  // An index says for which platform a manifest is; a manifest on its own leaves that to its configuration.
+  if (top.digest === fetched.digest) checkPlatform(configBytes, options.platform, formatReference(reference));
   if (top.digest !== fetched.digest) await store.writeDocument(top.digest, top.bytes);
   const image = await addImage(
     {
@@ -222,13 +233,36 @@ async function chooseManifest(
     });
   }
   const fetched = await client.fetchManifest(entry.digest);
+  if (fetched.bytes.byteLength !== entry.size) {
+    throw confused(name, "size", `is ${entry.size}, and the manifest has ${fetched.bytes.byteLength} bytes`);
+  }
   const manifest = parseManifest(fetched.bytes, fetched.mediaType, name);
+  if (manifest.mediaType !== entry.mediaType) {
+    throw confused(name, "mediaType", `is "${entry.mediaType}", and the manifest is "${manifest.mediaType}"`);
+  }
   if (manifest.kind === "index") {
     throw new RuntimeError("INVALID_DOCUMENT", `Cannot use "${name}": its index leads to another index`, {
       details: { issues: [{ pointer: "/manifests", message: "leads to an index" }] },
     });
   }
   return { manifest, fetched };
+}
+
+/** An index entry that says something else than the manifest it leads to. */
+function confused(name: string, field: string, fault: string): RuntimeError {
+  return new RuntimeError("INVALID_DOCUMENT", `Cannot use "${name}": the ${field} in its index ${fault}`, {
+    details: { issues: [{ pointer: `/manifests/${field}`, message: fault }] },
+  });
+}
+
+function checkPlatform(configBytes: Uint8Array, wanted: Platform, name: string): void {
+  const { platform } = parseImageConfig(configBytes, name);
+  if (isCompatible(platform, wanted)) return;
+  const offered = formatPlatform(platform);
+  throw new RuntimeError("PLATFORM_NOT_FOUND", `"${name}" is for ${offered}, not for ${formatPlatform(wanted)}`, {
+    hint: `To take it all the same: --platform ${offered}`,
+    details: { platform: formatPlatform(wanted), offered: [offered] },
+  });
 }
 
 /** A client for one repository of an endpoint, with the credentials that its files have for it. */

@@ -91,6 +91,9 @@ function parseImage(reader: JsonReader, mediaType: string): ImageManifest {
   if (config.mediaType !== MEDIA_TYPE.ociConfig && config.mediaType !== MEDIA_TYPE.dockerConfig) {
     throw reader.issue("config/mediaType", `"${config.mediaType}" is not an image configuration: this is an artifact`);
   }
+  if (config.size > MAX_DOCUMENT_BYTES) {
+    throw reader.issue("config/size", `is ${config.size}, and no configuration is longer than ${MAX_DOCUMENT_BYTES}`);
+  }
   const layers = reader.objects("layers", MAX_LAYERS).map(parseDescriptor);
   for (const [index, { mediaType: type }] of layers.entries()) {
     if (isForeignLayer(type))

@@ -107,3 +107,8 @@ export function choosePlatform<Candidate extends { readonly platform: Platform |
   }
   return undefined;
 }
+
+/** Whether an image of `platform` runs on a machine of `wanted`. One that does not say its architecture may. */
+export function isCompatible(platform: Platform, wanted: Platform): boolean {
+  return platform.architecture === "" || choosePlatform([{ platform }], wanted) !== undefined;
+}

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { openClient } from "../../image/pull-image.ts";
 import { storeCredentials } from "../../image/registry/credentials.ts";
+import { registryEndpoint } from "../../image/registry/registries-config.ts";
 import { RuntimeError } from "../../errors.ts";
 import { DEFAULT_DOMAIN } from "../../oci/reference.ts";
 import { writeOutput } from "../output.ts";
@@ -27,7 +28,7 @@ export async function execute({ values, operands }: Invocation<LoginValues>): Pr
     values["tls-verify"] === undefined ? {} : { "tls-verify": values["tls-verify"] },
   );
   const access = { ...context.access, credentials: { kind: "password", username, password } as const };
-  await using client = await openClient({ host, path: "", insecure: false }, access, "pull");
+  await using client = await openClient(registryEndpoint(host, access.registries), access, "pull");
   await client.checkAccess();
   await storeCredentials(values.authfile ?? context.settings.loginFile, host, { username, password });
   writeOutput("Login Succeeded\n");

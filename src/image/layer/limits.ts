@@ -46,6 +46,11 @@ export function parseLayerLimits(settings: readonly string[]): LayerLimits {
   return limits;
 }
 
+/** A stored layer that is larger than what it may unpack to need not be fetched at all. */
+export function checkStoredSize(size: number, limits: LayerLimits): void {
+  if (size > limits.bytes) throw exceeded("bytes", limits.bytes);
+}
+
 /** Counts one layer against its limits; each method throws INVALID_LAYER at the first excess. */
 export class LayerAccount {
   readonly #limits: LayerLimits;

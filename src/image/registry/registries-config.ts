@@ -44,6 +44,8 @@ export interface RegistriesConfig {
   readonly searchRegistries: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
   readonly registries: readonly RegistryRule[];
+  /** `enforcing`: a short name that could mean several registries is an error, since nobody can be asked which. */
+  readonly shortNameMode: "enforcing" | "permissive" | "disabled";
 }
 
 /** Docker's behaviour: short names are Docker Hub's. */
@@ -51,6 +53,7 @@ export const DEFAULT_REGISTRIES: RegistriesConfig = {
   searchRegistries: [DEFAULT_DOMAIN],
   aliases: {},
   registries: [],
+  shortNameMode: "permissive",
 };
 
 const MAX_RULES = 10_000;
@@ -64,6 +67,7 @@ export interface ConfigFile {
 /** Merge files in order: a later file's lists replace earlier ones, its aliases and registries are added (by prefix). */
 export function parseRegistriesConfig(files: readonly ConfigFile[]): RegistriesConfig {
   let searchRegistries: readonly string[] | undefined;
+  let shortNameMode = DEFAULT_REGISTRIES.shortNameMode;
   const aliases = Object.create(null) as Record<string, string>;
   const registries = new Map<string, RegistryRule>();
   for (const file of files) {
@@ -72,6 +76,7 @@ export function parseRegistriesConfig(files: readonly ConfigFile[]): RegistriesC
       throw reader.issue("registries", "is the withdrawn version 1 of the format");
     }
     searchRegistries = reader.optionalStrings("unqualified-search-registries") ?? searchRegistries;
+    shortNameMode = parseShortNameMode(reader) ?? shortNameMode;
     for (const [name, target] of Object.entries(reader.stringMap("aliases"))) {
       // An empty target takes an earlier alias back.
       if (target === "") delete aliases[name];
@@ -86,7 +91,14 @@ export function parseRegistriesConfig(files: readonly ConfigFile[]): RegistriesC
     searchRegistries: searchRegistries ?? DEFAULT_REGISTRIES.searchRegistries,
     aliases,
     registries: [...registries.values()],
+    shortNameMode,
   };
+}
+
+function parseShortNameMode(reader: JsonReader): RegistriesConfig["shortNameMode"] | undefined {
+  const mode = reader.optionalString("short-name-mode");
+  if (mode === undefined || mode === "enforcing" || mode === "permissive" || mode === "disabled") return mode;
+  throw reader.issue("short-name-mode", `"${mode}" must be enforcing, permissive or disabled`);
 }
 
 function readToml({ path, text }: ConfigFile): JsonReader {
@@ -146,6 +158,13 @@ export function resolveShortName(reference: ParsedReference, config: RegistriesC
       hint: "registries.conf lists no unqualified-search-registries: write the name with its registry.",
     });
   }
+  if (config.shortNameMode === "enforcing" && config.searchRegistries.length > 1) {
+    const names = config.searchRegistries.map((domain) => `${domain}/${reference.path}`);
+    throw new RuntimeError("INVALID_ARGUMENT", `The short name "${reference.path}" may mean ${names.join(" or ")}`, {
+      hint: "registries.conf has short-name-mode = enforcing: write the name with its registry, or add an alias.",
+      details: { name: reference.path, readings: names },
+    });
+  }
   return config.searchRegistries.map((domain) => qualifyReference(reference, domain));
 }
 
@@ -167,6 +186,13 @@ export function pushEndpoint(reference: Reference, config: RegistriesConfig): Re
   const rule = findRule(reference, config);
   if (rule === undefined) return endpoint(repositoryName(reference), false);
   return endpoint(relocate(reference, rule.prefix, rule.location), rule.insecure);
+}
+
+/** A registry itself, for logging in: as insecure as the place or mirror that has its name. */
+export function registryEndpoint(host: string, config: RegistriesConfig): RegistryEndpoint {
+  const places = config.registries.flatMap((rule) => [rule, ...rule.mirrors]);
+  const insecure = places.some((place) => place.insecure && endpoint(place.location, true).host === host);
+  return { host, path: "", insecure };
 }
 
 /** The rule with the longest matching prefix. */

@@ -123,15 +123,6 @@ export class RegistryClient implements AsyncDisposable {
     return { bytes, mediaType: mediaTypeOf(response), digest };
   }
 
-  /** The digest that a tag stands for now, or null when the registry does not say. */
-  async resolveTag(tag: string): Promise<Digest | null> {
-    const url = this.#url(`manifests/${tag}`);
-    const response = await this.#send({ method: "HEAD", url, headers: { accept: ACCEPTED_MANIFESTS.join(", ") } });
-    await response.drop();
-    if (response.status !== 200) throw await this.#failure(response, `Cannot find ${this.#name(tag)}`);
-    return parseDigest(response.header("docker-content-digest"));
-  }
-
   /**
    * Fetch what `sink` lacks of a blob. A connection that breaks is taken up again where it broke, as long as every try
    * brings something.
@@ -169,14 +160,6 @@ export class RegistryClient implements AsyncDisposable {
       if (error instanceof RuntimeError) throw error;
       return error;
     }
-  }
-
-  /** A small blob. */
-  async fetchDocument(descriptor: Descriptor): Promise<Uint8Array> {
-    const response = await this.#send({ method: "GET", url: this.#url(`blobs/${descriptor.digest}`), headers: {} });
-    if (response.status !== 200)
-      throw await this.#failure(response, `Cannot fetch the configuration of ${this.#name("")}`);
-    return response.readBody(MAX_DOCUMENT_BYTES);
   }
 
   async hasBlob(digest: Digest): Promise<boolean> {
@@ -220,12 +203,13 @@ export class RegistryClient implements AsyncDisposable {
 
   /** Send with credentials, answer one challenge, follow redirects. */
   async #send(message: HttpRequest): Promise<HttpResponse> {
-    const response = await this.#follow(this.#withAuthorization(message));
-    if (response.status !== 401) return response;
+    const { response, from } = await this.#follow(this.#withAuthorization(message));
+    // Whoever a redirect leads to may ask for credentials; those of the registry are not for them (CVE-2020-15157).
+    if (response.status !== 401 || from.origin !== this.#base.origin) return response;
     const challenge = response.header("www-authenticate");
     if ((await this.#authenticator.answer(challenge, this.#scope)) === null) return response;
     await response.drop();
-    return this.#follow(this.#withAuthorization(message));
+    return (await this.#follow(this.#withAuthorization(message))).response;
   }
 
   #withAuthorization(message: HttpRequest): HttpRequest {
@@ -235,12 +219,15 @@ export class RegistryClient implements AsyncDisposable {
     return { ...message, headers: { ...message.headers, authorization } };
   }
 
-  async #follow(first: HttpRequest): Promise<HttpResponse> {
+  /** @returns the last answer, and the URL it came from. */
+  async #follow(first: HttpRequest): Promise<{ readonly response: HttpResponse; readonly from: URL }> {
     let message = first;
     for (let redirects = 0; ; redirects++) {
       const response = await this.#transport.send(message);
       const location = response.header("location");
-      if (![301, 302, 303, 307, 308].includes(response.status) || location === "") return response;
+      if (![301, 302, 303, 307, 308].includes(response.status) || location === "") {
+        return { response, from: message.url };
+      }
       await response.drop();
       if (redirects === MAX_REDIRECTS) {
         throw new RuntimeError("REGISTRY_FAILED", `"${this.host}" redirects more than ${MAX_REDIRECTS} times`);

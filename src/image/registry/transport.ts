@@ -8,14 +8,11 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
 import { RuntimeError } from "../../errors.ts";
+import { type ProxySettings, chooseProxy } from "./proxy-choice.ts";
 
-export interface TransportOptions {
-  /** Proxy URLs as in HTTP_PROXY and HTTPS_PROXY, and the list NO_PROXY; "" for none. */
-  readonly httpProxy: string;
-  readonly httpsProxy: string;
-  readonly noProxy: string;
+export interface TransportOptions extends ProxySettings {
   /** PEM files with certificates to trust besides Node's own; those that do not exist are passed over. */
   readonly certificateFiles: readonly string[];
   /**
@@ -34,10 +31,18 @@ export interface TransportOptions {
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 
-/** Double the wait with every try, with jitter so that clients of a recovering server do not come back together. */
+/**
+ * Milliseconds before try `attempt`: double with every try, with jitter so that clients of a recovering server do not come
+ * back together; what the server asks for goes before.
+ * @param random 0 to 1.
+ */
+export function retryDelay(attempt: number, retryAfter: number | null, random: number): number {
+  const wait = retryAfter ?? FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + random);
+  return Math.min(wait, LONGEST_WAIT_MS);
+}
+
 export async function backOff(attempt: number, retryAfter: number | null): Promise<void> {
-  const wait = retryAfter ?? FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
-  await delay(Math.min(wait, LONGEST_WAIT_MS));
+  await delay(retryDelay(attempt, retryAfter, Math.random()));
 }
 
 export const DEFAULT_TRANSPORT: TransportOptions = {
@@ -72,14 +77,22 @@ export interface HttpResponse {
   drop(): Promise<void>;
 }
 
+interface ConnectionOptions {
+  readonly connect: TlsOptions & { readonly rejectUnauthorized: boolean; readonly timeout: number };
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+}
+
 /** Connections to one host; `insecure` takes any certificate. */
 export class Transport implements AsyncDisposable {
   readonly #options: TransportOptions;
-  readonly #dispatcher: Dispatcher;
+  readonly #connection: ConnectionOptions;
+  /** By the URL of the proxy; "" for direct connections. */
+  readonly #dispatchers = new Map<string, Dispatcher>();
 
-  private constructor(options: TransportOptions, dispatcher: Dispatcher) {
+  private constructor(options: TransportOptions, connection: ConnectionOptions) {
     this.#options = options;
-    this.#dispatcher = dispatcher;
+    this.#connection = connection;
   }
 
   static async open(options: TransportOptions, host: string, insecure: boolean): Promise<Transport> {
@@ -88,14 +101,27 @@ export class Transport implements AsyncDisposable {
       rejectUnauthorized: !insecure,
       timeout: options.idleTimeout,
     };
-    const common = { connect, headersTimeout: options.idleTimeout, bodyTimeout: options.idleTimeout };
-    const { httpProxy, httpsProxy, noProxy } = options;
+    return new Transport(options, { connect, headersTimeout: options.idleTimeout, bodyTimeout: options.idleTimeout });
+  }
+
+  #dispatcherFor(url: URL): Dispatcher {
+    const proxy = chooseProxy(url, this.#options)?.href ?? "";
+    const known = this.#dispatchers.get(proxy);
+    if (known !== undefined) return known;
+    const { connect } = this.#connection;
     const dispatcher =
-      httpProxy === "" && httpsProxy === ""
-        ? new Agent(common)
-        : // Empty strings are given on purpose: for absent options undici reads the environment.
-          new EnvHttpProxyAgent({ ...common, requestTls: connect, httpProxy, httpsProxy, noProxy });
-    return new Transport(options, dispatcher);
+      proxy === ""
+        ? new Agent(this.#connection)
+        : // Proxies tend to allow tunnels to port 443 only, so that plain HTTP is passed on instead.
+          new ProxyAgent({
+            ...this.#connection,
+            uri: proxy,
+            requestTls: connect,
+            proxyTls: connect,
+            proxyTunnel: false,
+          });
+    this.#dispatchers.set(proxy, dispatcher);
+    return dispatcher;
   }
 
   /** Send until an answer comes that another try would not change. Redirects are answers. */
@@ -119,7 +145,7 @@ export class Transport implements AsyncDisposable {
     const response = await request(url, {
       method,
       headers: { "user-agent": "pycri", ...headers },
-      dispatcher: this.#dispatcher,
+      dispatcher: this.#dispatcherFor(url),
       ...(body === undefined ? {} : { body: body() }),
     });
     return {
@@ -143,7 +169,7 @@ export class Transport implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#dispatcher.destroy();
+    await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
   }
 }
 
@@ -164,8 +190,9 @@ function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
-/** Certificates do not get better, nor does a name that does not exist. */
-const LASTING = /^(ENOTFOUND|EPROTO|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID)/;
+/** Certificates do not get better, nor does a name that does not exist, nor a proxy that refuses. */
+const LASTING =
+  /^(ENOTFOUND|UND_ERR_ABORTED|EPROTO|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID)/;
 
 function isWorthRetrying(error: unknown): boolean {
   if (error instanceof RuntimeError) return false;
@@ -185,7 +212,8 @@ export function isCertificateError(error: unknown): boolean {
 export function transportError(url: URL, cause: unknown): Error {
   if (cause instanceof RuntimeError) return cause;
   const code = errorCode(cause);
-  const reason = code === "" ? (cause as Error).message : code;
+  // undici's own codes say less than its words.
+  const reason = code === "" || code.startsWith("UND_ERR_") ? messageOf(cause) : code;
   return new RuntimeError("REGISTRY_FAILED", `Cannot reach "${url.origin}": ${reason}`, {
     ...(isCertificateError(cause)
       ? { hint: `Put its authority into /etc/containers/certs.d/${url.host}/ca.crt, or mark the registry insecure.` }
@@ -193,6 +221,11 @@ export function transportError(url: URL, cause: unknown): Error {
     details: { url: url.origin, code },
     cause,
   });
+}
+
+function messageOf(error: unknown): string {
+  const { message, cause } = error as { readonly message?: string; readonly cause?: unknown };
+  return cause === undefined ? (message ?? String(error)) : messageOf(cause);
 }
 
 function retryAfter(header: string): number | null {
