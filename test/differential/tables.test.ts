@@ -1,10 +1,14 @@
 /**
  * Every number of every table beside libseccomp's, which is maintained by other people from other sources. Where
- * libseccomp has a call and pycri has not, or the other way round, the reason stands here.
+ * libseccomp has a call and pycri has not, or the other way round, the reason stands here. What the installed libseccomp is
+ * too old to tell was noted from its newest table, `test/data/syscall-facts.json`.
  */
 import assert from "node:assert/strict";
-import { architectures } from "../../src/profile/architectures.ts";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { type ArchitectureName, architectures } from "../../src/profile/architectures.ts";
 import { parseRelease, releaseOf, syscallTable } from "../../src/profile/syscall-tables.ts";
+import { repository } from "../support/repository.ts";
 import { differentialTest, knowsArchitecture, namesOfNumbers } from "./libseccomp.ts";
 
 /** libseccomp 2.5.4 (Debian 12) ends with Linux 5.17: calls of 6.0 and later cannot be compared there. */
@@ -35,4 +39,62 @@ differentialTest("every number has the name that libseccomp knows", [], () => {
   }
   assert.deepEqual(missing, []);
   assert.ok(compared > 5000, `only ${compared} numbers were compared`);
+});
+
+interface Facts {
+  /** Architecture → "name number, …", relative to the architecture's base. */
+  readonly numbers: Readonly<Record<ArchitectureName, string>>;
+  /** Release → "name, name on ARCHITECTURE+ARCHITECTURE, …". */
+  readonly newerThan5_7: Readonly<Record<string, string>>;
+}
+
+const facts = JSON.parse(readFileSync(`${repository}/test/data/syscall-facts.json`, "utf8")) as Facts;
+const WHOLE: ReadonlySet<string> = new Set(["loongarch64", "m68k", "sh"]);
+const BASES: Readonly<Record<string, number>> = { x32: 0x40000000, mips: 4000, mips64: 5000, mips64n32: 6000 };
+
+/** Architectures of the other byte order have their twin's table. */
+const TWINS = { ppc64le: "ppc64", mipsel: "mips", mipsel64: "mips64", mipsel64n32: "mips64n32", sheb: "sh" } as const;
+
+test("numbers that the installed libseccomp is too old for are those of its newest table", () => {
+  let compared = 0;
+  for (const name of architectures.keys()) {
+    const noted = facts.numbers[(TWINS as Partial<Record<ArchitectureName, ArchitectureName>>)[name] ?? name];
+    const base = BASES[(TWINS as Partial<Record<ArchitectureName, string>>)[name] ?? name] ?? 0;
+    const theirs = noted.split(", ").map((entry) => entry.split(" ") as [string, string]);
+    const { numbers } = syscallTable(name);
+    const isNoted = new Set(theirs.map(([call]) => call));
+    const ours = [...numbers].filter(
+      ([call]) => isWhole(name) || isNoted.has(call) || releaseOf(name, call) >= FIRST_UNKNOWN,
+    );
+    assert.deepEqual(
+      Object.fromEntries(ours.map(([call, number]) => [call, number - base])),
+      Object.fromEntries(theirs.map(([call, number]) => [call, Number(number)])),
+      name,
+    );
+    compared += theirs.length;
+  }
+  assert.ok(compared > 2000, `only ${compared} numbers were compared`);
+});
+
+function isWhole(name: ArchitectureName): boolean {
+  return WHOLE.has((TWINS as Partial<Record<ArchitectureName, string>>)[name] ?? name);
+}
+
+test("no call is dated later than the first of libseccomp's tables that has it", () => {
+  const releases = Object.keys(facts.newerThan5_7);
+  let compared = 0;
+  for (const [release, calls] of Object.entries(facts.newerThan5_7)) {
+    const before = releases[releases.indexOf(release) - 1] ?? "5.7";
+    for (const entry of calls.split(", ")) {
+      const [call = "", where] = entry.split(" on ");
+      for (const name of (where?.split("+") ?? ["x86_64", "aarch64"]) as ArchitectureName[]) {
+        const ours = releaseOf(name, call);
+        assert.ok(ours <= parseRelease(release), `${call} on ${name}: ${ours} is later than ${release}`);
+        // A table may lag behind the kernel by a release or two, not by years.
+        assert.ok(ours > parseRelease(before) - 10_000, `${call} on ${name}: ${ours} is long before ${release}`);
+        compared += 1;
+      }
+    }
+  }
+  assert.ok(compared > 60, `only ${compared} calls were compared`);
 });
