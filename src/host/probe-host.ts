@@ -51,6 +51,7 @@ export function probeHost(environment: Environment): HostFacts {
     subgid: parseSubordinateIds(readText("/etc/subgid"), userName, uid),
     newuidmap: findPrivilegedTool("newuidmap", path),
     newgidmap: findPrivilegedTool("newgidmap", path),
+    noNewPrivileges: parseStatusField(status, "NoNewPrivs") === "1",
     fuseOverlayfs: canOpenFuse() ? findProgram("fuse-overlayfs", path) : null,
     fileSystems: parseFileSystems(readText("/proc/filesystems")),
     cgroup: buildCgroupFacts(mounts, parseCgroupMembership(readText("/proc/self/cgroup")), (directory) =>

@@ -48,6 +48,8 @@ export interface HostFacts {
   readonly subgid: readonly SubordinateRange[];
   readonly newuidmap: PrivilegedTool | null;
   readonly newgidmap: PrivilegedTool | null;
+  /** The caller's own no_new_privs: set-id programs give it nothing (prctl(2) PR_SET_NO_NEW_PRIVS). */
+  readonly noNewPrivileges: boolean;
   /** Path of fuse-overlayfs when it is installed and /dev/fuse can be opened. */
   readonly fuseOverlayfs: string | null;
   /** File systems of /proc/filesystems that matter: overlay, mqueue, tmpfs, fuse … */

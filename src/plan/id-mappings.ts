@@ -64,6 +64,12 @@ function lackOfTools(facts: HostFacts): { readonly lack: string; readonly remedy
       remedy: "Install the package uidmap (Debian, Ubuntu) or shadow-utils (Fedora).",
     };
   }
+  if (facts.noNewPrivileges) {
+    return {
+      lack: "no_new_privs is set, under which newuidmap and newgidmap have no privilege",
+      remedy: "Start pycri without it (Kubernetes: allowPrivilegeEscalation: true; systemd: NoNewPrivileges=no).",
+    };
+  }
   for (const name of ["newuidmap", "newgidmap"] as const) {
     const tool = facts[name];
     if (tool !== null && !tool.privileged) {

@@ -5,6 +5,9 @@ import { hostname, uptime } from "node:os";
 import { caller } from "../support/caller.ts";
 import { inside, runScript } from "../support/inside.ts";
 import { kernelTest } from "../support/kernel-test.ts";
+import { busyboxRoot } from "../support/root-filesystem.ts";
+import { command, pycri } from "../support/run.ts";
+import { pycriCommand } from "../support/scratch.ts";
 
 const KINDS = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup"] as const;
 
@@ -128,6 +131,42 @@ kernelTest("--userns single: only the caller's id, and no setgroups(2)", async (
   assert.equal(await inside(["--userns=single"], "cat /proc/self/setgroups"), "deny");
   assert.equal(await inside([], "cat /proc/self/setgroups"), "allow");
 });
+
+kernelTest(
+  "under no_new_privs, where newuidmap has no privilege, one id is mapped and the reason said once",
+  async () => {
+    const { status, stdout, stderr } = await command(
+      ["setpriv", "--no-new-privs", ...pycriCommand, "run", busyboxRoot(), "cat", "/proc/self/uid_map"],
+      {},
+    );
+    assert.deepEqual([status, stdout.trim().split(/ +/)], [0, ["0", String(caller.uid), "1"]]);
+    assert.match(stderr, /^pycri: warning: only one id is mapped, because no_new_privs is set[^\n]*\n$/);
+  },
+);
+
+kernelTest(
+  "root, too, gets a container in a user namespace of its own",
+  async () => {
+    const { status, stdout, stderr } = await pycri(
+      [
+        "run",
+        "--security-opt=seccomp=unconfined",
+        "--cap-add=ALL",
+        busyboxRoot(),
+        "sh",
+        "-c",
+        "readlink /proc/self/ns/user; probe mknod",
+      ],
+      { asSelf: true, env: { XDG_RUNTIME_DIR: undefined } },
+    );
+    assert.deepEqual([status, stderr], [0, ""]);
+    const [namespace, device] = stdout.trim().split("\n");
+    assert.notEqual(namespace, readlinkSync("/proc/self/ns/user"));
+    // CAP_MKNOD of a user namespace makes no devices; root's own would.
+    assert.equal(device, "mknod EPERM");
+  },
+  ["root"],
+);
 
 kernelTest("--uidmap and --gidmap are taken as they are", async () => {
   const flags = [

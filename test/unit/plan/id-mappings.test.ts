@@ -120,6 +120,9 @@ test("a single-id map is said once, with its cause and its remedy", () => {
   assert.deepEqual(buildIdMappings({ kind: "default" }, annaAlone, NONE).warnings, [
     "only one id is mapped, because newuidmap and newgidmap are not installed. Install the package uidmap (Debian, Ubuntu) or shadow-utils (Fedora).",
   ]);
+  assert.deepEqual(buildIdMappings({ kind: "default" }, { ...anna, noNewPrivileges: true }, NONE).warnings, [
+    "only one id is mapped, because no_new_privs is set, under which newuidmap and newgidmap have no privilege. Start pycri without it (Kubernetes: allowPrivilegeEscalation: true; systemd: NoNewPrivileges=no).",
+  ]);
   assert.deepEqual(buildIdMappings({ kind: "default" }, { ...anna, subuid: [], subgid: [] }, NONE).warnings, [
     'only one id is mapped, because /etc/subuid grants no ids to "anna". Run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 anna',
   ]);

@@ -23,6 +23,7 @@ export const anna: HostFacts = {
   subgid: [{ start: 100_000, count: 65_536 }],
   newuidmap: { path: "/usr/bin/newuidmap", privileged: true },
   newgidmap: { path: "/usr/bin/newgidmap", privileged: true },
+  noNewPrivileges: false,
   fuseOverlayfs: null,
   fileSystems: ["overlay", "tmpfs", "mqueue", "proc", "sysfs", "devpts", "cgroup2"],
   cgroup: { layout: "v2", v1: [], v2: { mountPoint: "/sys/fs/cgroup", path: "/user.slice", controllers: [] } },
