@@ -51,6 +51,11 @@ export function makeTestImage(): string {
 
 /** A root filesystem of busybox as a tar archive, with files below `data` to change; `more` are further files. */
 export function makeBusyboxArchive(path: string, more: Readonly<Record<string, string>> = {}): void {
+  writeFileSync(path, busyboxLayer(more));
+}
+
+/** The same as bytes. */
+export function busyboxLayer(more: Readonly<Record<string, string>> = {}): Buffer {
   const busybox = execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim();
   const applets = [
     "sh",
@@ -82,5 +87,5 @@ export function makeBusyboxArchive(path: string, more: Readonly<Record<string, s
     { name: "data/gone", data: "gone\n" },
     ...Object.entries(more).map(([name, data]) => ({ name, data })),
   ];
-  writeFileSync(path, tar(entries));
+  return tar(entries);
 }

@@ -13,34 +13,28 @@ export function formatBytes(bytes: number): string {
   return `${Number(value.toPrecision(3))}${UNITS[unit]}`;
 }
 
-const STEPS: readonly (readonly [limit: number, seconds: number, name: string])[] = [
-  [60, 1, "second"],
-  [60 * 60, 60, "minute"],
-  [48 * 3600, 3600, "hour"],
-  [14 * 86_400, 86_400, "day"],
-  [60 * 86_400, 7 * 86_400, "week"],
-  [730 * 86_400, 30 * 86_400, "month"],
-  [Number.POSITIVE_INFINITY, 365 * 86_400, "year"],
-];
-
 /** `5 minutes ago`, `About an hour ago`. Empty for a time that is not known. */
 export function formatAge(created: string, now: number): string {
   const duration = formatDuration(created, now);
   return duration === "" ? "" : `${duration} ago`;
 }
 
-/** How long ago a time is: `5 minutes`, `About an hour`, as go-units words it. Empty for a time that is not known. */
+/** How long ago a time is: `5 minutes`, `About an hour`, in the words and steps of go-units. Empty for a time that is not known. */
 export function formatDuration(since: string, now: number): string {
   const time = Date.parse(since);
   if (!Number.isFinite(time)) return "";
-  const seconds = Math.max(0, (now - time) / 1000);
+  const seconds = Math.max(0, Math.floor((now - time) / 1000));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(seconds / 3600 + 0.5);
   if (seconds < 1) return "Less than a second";
-  if (seconds >= 60 && seconds < 120) return "About a minute";
-  if (seconds >= 3600 && seconds < 7200) return "About an hour";
-  for (const [limit, size, name] of STEPS) {
-    if (seconds >= limit) continue;
-    const count = Math.floor(seconds / size);
-    return `${count} ${name}${count === 1 ? "" : "s"}`;
-  }
-  return "";
+  if (seconds === 1) return "1 second";
+  if (seconds < 60) return `${seconds} seconds`;
+  if (minutes === 1) return "About a minute";
+  if (minutes < 60) return `${minutes} minutes`;
+  if (hours === 1) return "About an hour";
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(seconds / 3600 / 24 / 365)} years`;
 }

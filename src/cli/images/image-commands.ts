@@ -10,6 +10,7 @@ import { imageInspectCommand } from "./image-inspect.ts";
 import { imagePruneCommand } from "./image-prune.ts";
 import { imagesCommand } from "./images.ts";
 import { importImageCommand } from "./import.ts";
+import { inspectCommand } from "./inspect.ts";
 import { loadCommand } from "./load.ts";
 import { loginCommand } from "./login.ts";
 import { logoutCommand } from "./logout.ts";
@@ -39,6 +40,7 @@ export const IMAGE_COMMANDS: readonly Command[] = [
   cpCommand,
   loginCommand,
   logoutCommand,
+  inspectCommand,
   imageInspectCommand,
   imagePruneCommand,
   systemDfCommand,

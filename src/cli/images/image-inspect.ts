@@ -2,7 +2,9 @@
 
 import type { Command, OptionValues } from "../command.ts";
 
-const options = { format: { type: "value", value: "FORMAT", help: "json, table TEMPLATE, or a Go template" } } as const;
+const options = {
+  format: { type: "value", short: "f", value: "FORMAT", help: "json, or a Go template" },
+} as const;
 
 export type ImageInspectValues = OptionValues<typeof options>;
 

@@ -8,11 +8,11 @@ import { createHash } from "node:crypto";
 import { closeSync } from "node:fs";
 import { commandLinePath, distributionDirectory, helperPath } from "../../executor/installation.ts";
 import type { WorkerNamespace, WorkerView } from "../../image/worker/run-worker.ts";
-import type { Linux } from "../../oci/spec.ts";
+import type { Linux, LinuxIdMapping } from "../../oci/spec.ts";
 import { MS } from "../../oci/mount-options.ts";
 import { encodePlan } from "../../plan/encode.ts";
 import type { HostFacts } from "../../plan/host-facts.ts";
-import { type IdMappings, buildIdMappings, planIdMappings, setupIds } from "../../plan/id-mappings.ts";
+import { type IdMappings, buildIdMappings, planIdMappings, setupIds, toContainerId } from "../../plan/id-mappings.ts";
 import type { LaunchPlan } from "../../plan/launch-plan.ts";
 import { type ContainerOperation, SUPERVISE } from "../../plan/operations.ts";
 import { planRoot, planTrees } from "../../plan/root-filesystem.ts";
@@ -28,6 +28,8 @@ const SIGKILL = 9;
 /** Where spawn puts the plan: the first descriptor after stdio. */
 const PLAN_DESCRIPTOR = "3";
 const NO_EVENTS = "-1";
+
+type Ids = Pick<IdMappings, "uidMappings" | "gidMappings">;
 
 /** Bytes of V8's young generation: the worker moves large buffers, which lie outside of it. */
 const NODE_OPTIONS = ["--max-semi-space-size=1"];
@@ -47,22 +49,15 @@ export function workerCommand(): readonly string[] {
 }
 
 /** The namespace for a container with these id mappings. */
-export function makeMappedNamespace(
-  mappings: Pick<IdMappings, "uidMappings" | "gidMappings">,
-  facts: HostFacts,
-  zstdProgram: string | null,
-): WorkerNamespace {
+export function makeMappedNamespace(mappings: Ids, facts: HostFacts, zstdProgram: string | null): WorkerNamespace {
+  const ids = withCaller(mappings, facts);
   return {
     idsKey: keyOf(mappings),
     owners: isSingle(mappings) ? "record" : "apply",
     zstdProgram,
     spawn: (args, { stdin, stdout, view }) => {
       const command = [...workerCommand(), ...args];
-      const plan = createSealedFile(
-        "pycri-plan",
-        encodePlan(planWorker(mappings, facts, command, view ?? null)),
-        false,
-      );
+      const plan = createSealedFile("pycri-plan", encodePlan(planWorker(ids, facts, command, view ?? null)), false);
       try {
         return spawn(helperPath(), [PLAN_DESCRIPTOR, NO_EVENTS], {
           argv0: "pycri-image-worker",
@@ -76,24 +71,32 @@ export function makeMappedNamespace(
   };
 }
 
+/**
+ * The store's directories belong to the caller, and the namespace's root may go where owners are mapped: a caller whom
+ * containers do not know (`--userns nomap`) gets an id here that none of their files has.
+ */
+function withCaller({ uidMappings, gidMappings }: Ids, { uid, gid }: HostFacts): Ids {
+  const extend = (mappings: readonly LinuxIdMapping[], own: number): readonly LinuxIdMapping[] => {
+    if (toContainerId(mappings, own) !== undefined) return mappings;
+    const free = Math.max(0, ...mappings.map(({ containerID, size }) => containerID + size));
+    return [...mappings, { containerID: free, hostID: own, size: 1 }];
+  };
+  return { uidMappings: extend(uidMappings, uid), gidMappings: extend(gidMappings, gid) };
+}
+
 /** Names a mapping: layers written with one have the wrong owners under another. */
-function keyOf({ uidMappings, gidMappings }: Pick<IdMappings, "uidMappings" | "gidMappings">): string {
+function keyOf({ uidMappings, gidMappings }: Ids): string {
   const lines = [uidMappings, gidMappings].map((mappings) =>
     mappings.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`).join(","),
   );
   return createHash("sha256").update(lines.join(";")).digest("hex").slice(0, 12);
 }
 
-function isSingle({ uidMappings, gidMappings }: Pick<IdMappings, "uidMappings" | "gidMappings">): boolean {
+function isSingle({ uidMappings, gidMappings }: Ids): boolean {
   return [uidMappings, gidMappings].some((mappings) => mappings.reduce((sum, { size }) => sum + size, 0) === 1);
 }
 
-function planWorker(
-  mappings: Pick<IdMappings, "uidMappings" | "gidMappings">,
-  facts: HostFacts,
-  command: readonly string[],
-  view: WorkerView | null,
-): LaunchPlan {
+function planWorker(mappings: Ids, facts: HostFacts, command: readonly string[], view: WorkerView | null): LaunchPlan {
   const linux: Linux = {
     namespaces: [{ type: "user" }],
     uidMappings: mappings.uidMappings,

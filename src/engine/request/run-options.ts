@@ -5,7 +5,14 @@
 
 import { resolve } from "node:path";
 import { RuntimeError } from "../../errors.ts";
-import type { CgroupPolicy, NamespaceMode, RootSource, RootWrites, RunRequest } from "../../plan/run-request.ts";
+import type {
+  CgroupPolicy,
+  MountRequest,
+  NamespaceMode,
+  RootSource,
+  RootWrites,
+  RunRequest,
+} from "../../plan/run-request.ts";
 import { parseEnvironmentFile, parseEnvironmentVariable, parsePairs, type HostEnvironment } from "./environment.ts";
 import { parseIdMapping, parseTimeOffset, parseUserNamespace } from "./identity.ts";
 import { namesImage } from "./names-image.ts";
@@ -126,10 +133,19 @@ export function buildRunRequest(options: RunOptions, context: CallerContext): Ru
   const privileged = options.privileged === true;
   const name = optional(options.name, checkName);
   const terminal = options.terminal === true;
+  const writes = resolveWrites(options, cwd);
+  const mounts = [
+    ...(options.volumes ?? []).map((value) => parseVolume(value, cwd, context.warn)),
+    ...(options.mounts ?? []).map((value) => parseMount(value, cwd, context.warn)),
+    ...(options.tmpfs ?? []).map((value) => parseTmpfs(value, context.warn)),
+  ];
+  const imageVolumes = [...new Set((options.imageVolumes ?? []).map((path) => resolve("/", path)))].filter(
+    (path) => path !== "/" && !mounts.some(({ target }) => target === path),
+  );
 
   return {
     root: options.image ?? resolveRoot(options.rootfs, context),
-    writes: resolveWrites(options, cwd),
+    writes,
     command: command.length > 0 ? command : ["/bin/sh"],
     ...present("name", name),
     remove: options.remove ?? name === undefined,
@@ -151,12 +167,9 @@ export function buildRunRequest(options: RunOptions, context: CallerContext): Ru
     network: options.network ?? "none",
     ...present("timeOffset", optional(options.timeOffset, parseTimeOffset)),
 
-    mounts: [
-      ...(options.volumes ?? []).map((value) => parseVolume(value, cwd, context.warn)),
-      ...(options.mounts ?? []).map((value) => parseMount(value, cwd, context.warn)),
-      ...(options.tmpfs ?? []).map((value) => parseTmpfs(value, context.warn)),
-    ],
-    directories: (options.imageVolumes ?? []).map((path) => resolve("/", path)),
+    // The writable layer lives as long as an anonymous volume would. Where there is none, memory takes the writes.
+    mounts: writes.kind === "refuse" ? [...mounts, ...imageVolumes.map(emptyVolume)] : mounts,
+    directories: writes.kind === "refuse" ? [] : imageVolumes,
     devices: (options.devices ?? []).map(parseDevice),
     shmSize: options.shmSize === undefined ? SHM_SIZE : parseSize("--shm-size", options.shmSize),
 
@@ -194,6 +207,10 @@ export function buildRunRequest(options: RunOptions, context: CallerContext): Ru
     ...present("cgroupManager", options.cgroupManager),
     ...present("cgroupParent", options.cgroupParent),
   };
+}
+
+function emptyVolume(target: string): MountRequest {
+  return { kind: "tmpfs", target, readOnly: false, options: [] };
 }
 
 function resolveRoot(rootfs: string, context: CallerContext): RootSource {

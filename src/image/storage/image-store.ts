@@ -25,6 +25,7 @@ import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { syncDirectory } from "./atomic-file.ts";
 import { type StoreLock, takeLock, tryTakeLock } from "./store-lock.ts";
 
+/** `layers` is mounted into containers, whose root may be a stranger to the caller's ids; the root keeps strangers out. */
 const DIRECTORIES = ["blobs/sha256", "blobs/sha512", "layers", "containers", "ingest", "staging", "locks"];
 
 export class ImageStore {
@@ -38,7 +39,8 @@ export class ImageStore {
   /** Open the store below `root`, made when missing, for the caller alone (0700). */
   static async open(root: string): Promise<ImageStore> {
     await mkdir(root, { recursive: true, mode: 0o700 });
-    for (const name of DIRECTORIES) await mkdir(join(root, name), { recursive: true, mode: 0o700 });
+    for (const name of DIRECTORIES)
+      await mkdir(join(root, name), { recursive: true, mode: name === "layers" ? 0o711 : 0o700 });
     return new ImageStore(root);
   }
 

@@ -1,7 +1,7 @@
 /** Entry point of the image worker (`jobs.ts`). */
 
 import { createHash } from "node:crypto";
-import { createReadStream, readSync, rmSync, writeSync } from "node:fs";
+import { chownSync, createReadStream, readSync, rmSync, writeSync } from "node:fs";
 import { RuntimeError } from "../../errors.ts";
 import { digestAlgorithm, makeDigest } from "../../oci/descriptor.ts";
 import { confineTo } from "../../sys/confinement.ts";
@@ -51,6 +51,8 @@ async function unpack(job: UnpackJob): Promise<unknown> {
   const headBytes = readSync(STDIN, head, 0, MAGIC_BYTES, 0);
   const source = createReadStream("", { fd: STDIN, start: 0, highWaterMark: INPUT_CHUNK_BYTES });
   const chunks = decompress(source, detectCompression(head.subarray(0, headBytes)), job.zstdProgram);
+  // The caller has made it, who may be another user of the container, or none.
+  chownSync(job.directory, 0, 0);
   // Before the first byte is parsed.
   confineTo(job.directory);
 
