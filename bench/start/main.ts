@@ -67,16 +67,27 @@ function makeBundle(): string {
   return bundle;
 }
 
+/** The helper with the plan of a run; a third word leaves room for its second argument. */
+function helperAlone(name: string, ...args: readonly string[]): Subject {
+  const file = join(makeOwned(join(scratch, `plan-${name.replaceAll(/\W+/g, "-")}`)), "plan");
+  const script = join(repository, "build/bench/start/write-plan.js");
+  execFileSync(pycriCommand[0], [script, file, ...args, root, "true"], { ...asCaller, cwd: scratch, env: environment });
+  return { name, argv: [`plan:${file}`, join(installationFolder, "dist/pycri-helper"), ""] };
+}
+
+/** What bubblewrap is asked for below, in pycri's words. */
+const LIKE_BWRAP = ["--userns=single", "--read-only", "--security-opt=seccomp=unconfined"];
+
+/** The helper with the plan of a run; a third word leaves room for its second argument. */
 function subjects(): readonly Subject[] {
   const list: Subject[] = [
     { name: "/bin/true", argv: ["/bin/true"] },
     { name: "node -e 0", argv: [pycriCommand[0], "-e", "0"] },
     { name: "pycri run", argv: [program, "run", root, "true"] },
     { name: "pycri run --userns=single", argv: [program, "run", "--userns=single", root, "true"] },
-    {
-      name: "pycri run --userns=single --read-only, no filter",
-      argv: [program, "run", "--userns=single", "--read-only", "--security-opt=seccomp=unconfined", root, "true"],
-    },
+    { name: "pycri run, as bwrap is called", argv: [program, "run", ...LIKE_BWRAP, root, "true"] },
+    helperAlone("helper alone, plan of pycri run"),
+    helperAlone("helper alone, as bwrap is called", ...LIKE_BWRAP),
   ];
   if (installed("bwrap")) {
     const flags = [
