@@ -15,8 +15,8 @@ export function reportError(error: unknown): number {
     writeMessage(`pycri: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return FAILURE_STATUS;
   }
-  writeMessage(`pycri: ${lowerFirst(error.message)}`);
-  for (const issue of issuesOf(error)) writeMessage(`  ${issue}`);
+  writeMessage(`pycri: ${printable(lowerFirst(error.message))}`);
+  for (const issue of issuesOf(error)) writeMessage(`  ${printable(issue)}`);
   if (error.hint !== undefined) writeMessage(`hint: ${error.hint}`);
   return error.exitStatus;
 }
@@ -28,6 +28,16 @@ function issuesOf(error: RuntimeError): string[] {
   return issues.map((issue: unknown) => {
     const { pointer, message } = issue as { pointer?: unknown; message?: unknown };
     return `${String(pointer ?? "")}: ${String(message ?? issue)}`;
+  });
+}
+
+/**
+ * Messages quote names out of images and answers of registries. What would speak to the terminal is shown as an escape.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
   });
 }
 

@@ -22,7 +22,20 @@ export type Need =
   | "mmdebstrap"
   | "root"
   | "apparmor"
-  | "landlock";
+  | "landlock"
+  | "attributes"
+  | "registry"
+  | "skopeo"
+  | "umoci"
+  | "podman"
+  | "zstd";
+
+/** Why programs are missing, or null; each with its Debian package. */
+function programs(...needed: readonly (readonly [program: string, debianPackage: string])[]): string | null {
+  const absent = needed.filter(([program]) => !succeeds("sh", "-c", `command -v ${program}`));
+  if (absent.length === 0) return null;
+  return `${absent.map(([program]) => program).join(", ")} not installed (Debian: ${absent.map(([, name]) => name).join(" ")})`;
+}
 
 /** Why a need is not met, or null. */
 const NEEDS: Readonly<Record<Need, () => string | null>> = {
@@ -38,6 +51,18 @@ const NEEDS: Readonly<Record<Need, () => string | null>> = {
     succeeds("sh", "-c", "command -v busybox") ? null : "busybox is not installed (Debian: busybox-static)",
   compiler: () => (succeeds("sh", "-c", "command -v gcc") ? null : "no C compiler (Debian: gcc, libc6-dev)"),
   mmdebstrap: () => (succeeds("sh", "-c", "command -v mmdebstrap") ? null : "mmdebstrap is not installed"),
+  attributes: () => programs(["getfattr", "attr"]),
+  registry: () =>
+    programs(
+      ["docker-registry", "docker-registry"],
+      ["htpasswd", "apache2-utils"],
+      ["openssl", "openssl"],
+      ["curl", "curl"],
+    ),
+  skopeo: () => programs(["skopeo", "skopeo"]),
+  umoci: () => programs(["umoci", "umoci"]),
+  podman: () => programs(["podman", "podman"]),
+  zstd: () => programs(["zstd", "zstd"]),
   root: () => (process.getuid?.() === 0 ? null : "only root can prepare this"),
   landlock: () => (probeLandlockAbi() >= 2 ? null : "the kernel has no Landlock ABI 2 (Linux 5.19, lsm=landlock)"),
   apparmor: () => (existsSync("/sys/kernel/security/apparmor") ? null : "the kernel has no AppArmor"),

@@ -6,6 +6,7 @@
 import type { LayerEvent } from "../../image/storage/add-image.ts";
 import { digestHex } from "../../oci/descriptor.ts";
 import { writeMessage } from "../output.ts";
+import { printable } from "../report-error.ts";
 import { formatBytes } from "./format-size.ts";
 
 const SHORT_ID = 12;
@@ -40,7 +41,7 @@ function printLine(event: LayerEvent): void {
   if (event.kind === "present") writeMessage(`${shortId(event)}: Already exists`);
   if (event.kind !== "done") return;
   writeMessage(`${shortId(event)}: Pull complete`);
-  for (const note of event.notes) writeMessage(`${shortId(event)}: ${note}`);
+  for (const note of event.notes) writeMessage(`${shortId(event)}: ${printable(note)}`);
 }
 
 class BarProgress implements LayerProgress {
@@ -57,7 +58,7 @@ class BarProgress implements LayerProgress {
       startedAt: known?.startedAt ?? performance.now(),
       startedBytes: known?.startedBytes ?? bytes,
     });
-    if (event.kind === "done") this.#notes.push(...event.notes.map((note) => `${shortId(event)}: ${note}`));
+    if (event.kind === "done") this.#notes.push(...event.notes.map((note) => `${shortId(event)}: ${printable(note)}`));
     if (event.kind !== "fetching" || performance.now() - this.#drawnAt > REDRAW_MS) this.#draw();
   };
 

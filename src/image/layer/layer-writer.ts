@@ -160,7 +160,8 @@ export class LayerWriter {
         this.#makeHardLink(entry, path);
         return null;
       case "fifo":
-        this.#replacing(path, () => makeFifo(this.#fsPath(path), 0o600));
+        this.#clear(path);
+        makeFifo(this.#fsPath(path), 0o600);
         this.#setOwner(entry, path);
         chmodSync(this.#fsPath(path), entry.mode);
         this.#setAttributes(entry, path);
@@ -320,6 +321,12 @@ export class LayerWriter {
       this.#remove(path, lstatSync(this.#fsPath(path)));
       return make();
     }
+  }
+
+  /** Remove what has the name, if anything. */
+  #clear(path: string): void {
+    const status = lstatSync(this.#fsPath(path), { throwIfNoEntry: false });
+    if (status !== undefined) this.#remove(path, status);
   }
 
   #remove(path: string, status: Stats): void {
