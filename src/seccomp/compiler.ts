@@ -6,7 +6,8 @@
 
 import { RuntimeError } from "../errors.ts";
 import type { ArchitectureOutcomes, CompiledFilter, CompileOptions, CounterExample, Verdict } from "./compilation.ts";
-import { asError, isComponentError, Undecided } from "./component-error.ts";
+import { DATA_SIZE, INSTRUCTION_LIMIT, INSTRUCTION_SIZE } from "./bpf.ts";
+import { asError, invalidProgram, isComponentError, Undecided } from "./component-error.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Filter, SeccompData } from "./filter.ts";
 import { FULL_BUDGET, lowerFilter, lowerOptions } from "./lower-filter.ts";
@@ -17,6 +18,9 @@ import type { Root } from "../../wasm/generated/seccomp.js";
 
 /** An instance of the component. */
 export type Component = Root;
+
+/** Bytes of calls that are simulated at once, so that they fit the component's memory. */
+const CHUNK_SIZE = DATA_SIZE << 14;
 
 /** Numbers that a kernel of today has in the tables that its bitmap covers, rounded up. */
 const CALL_TABLE_SIZE = 480;
@@ -51,6 +55,7 @@ export class Compiler {
    * @throws RuntimeError INVALID_DOCUMENT: a program that the kernel would refuse
    */
   prove(filter: Filter, program: Uint8Array): Verdict {
+    checkLength(program);
     let verdict: WitProver.Verdict;
     try {
       verdict = this.#call(({ prover }) => prover.prove(program, lowerFilter(filter), FULL_BUDGET));
@@ -73,6 +78,7 @@ export class Compiler {
     architectures: readonly number[],
     tableSize: number = CALL_TABLE_SIZE,
   ): readonly ArchitectureOutcomes[] {
+    checkLength(program);
     const tables = architectures.map((architecture) => ({ architecture, size: tableSize }));
     try {
       return this.#call(({ analyser }) => analyser.analyse(program, tables, FULL_BUDGET)).map(
@@ -93,14 +99,30 @@ export class Compiler {
     }
   }
 
-  /** A program's text, one line an instruction. */
+  /**
+   * A program's text, one line an instruction.
+   * @throws RuntimeError INVALID_DOCUMENT: a program that the kernel would refuse
+   */
   disassemble(program: Uint8Array): readonly string[] {
+    checkLength(program);
     return this.#call(({ disassembler }) => disassembler.disassemble(program));
   }
 
-  /** Runs a program. `calls`: packed `struct seccomp_data`. */
+  /**
+   * Runs a program.
+   * @param calls packed `struct seccomp_data`, see the WIT
+   * @throws RuntimeError INVALID_DOCUMENT: a program that the kernel would refuse
+   */
   simulate(program: Uint8Array, calls: Uint8Array): readonly Execution[] {
-    return this.#call(({ simulator }) => simulator.simulate(program, calls));
+    checkLength(program);
+    const executions: Execution[] = [];
+    for (let at = 0; at === 0 || at < calls.length; at += CHUNK_SIZE) {
+      const chunk = calls.subarray(at, at + CHUNK_SIZE);
+      for (const execution of this.#call(({ simulator }) => simulator.simulate(program, chunk))) {
+        executions.push(execution);
+      }
+    }
+    return executions;
   }
 
   #call<T>(use: (component: Component) => T, nameCall?: CompileOptions["nameCall"]): T {
@@ -114,6 +136,11 @@ export class Compiler {
       throw error;
     }
   }
+}
+
+/** What is far too long for a program need not be copied into the component first. */
+function checkLength(program: Uint8Array): void {
+  if (program.length > INSTRUCTION_LIMIT * INSTRUCTION_SIZE) throw invalidProgram({ reason: "length", instruction: 0 });
 }
 
 /** A counter-example is only worth something if the reference and the interpreter agree that it is one. */

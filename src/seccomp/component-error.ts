@@ -25,7 +25,9 @@ export class Undecided extends Error {
 
   constructor(instruction: number | null) {
     super(
-      instruction === null ? "its diagram is too large" : `instruction ${instruction} computes something too involved`,
+      instruction === null
+        ? "it tells too many cases apart"
+        : `instruction ${instruction} computes something too involved`,
     );
     this.instruction = instruction;
   }
@@ -52,6 +54,11 @@ export function asError(error: ComponentError, nameCall: CompileOptions["nameCal
       return tooLarge(error.val, nameCall);
     case "miscompiled":
       return new Error(`the compiler made a wrong program, please report it: call ${error.val.call.number}`);
+    case "too-many-tables":
+      return new RuntimeError(
+        "INVALID_ARGUMENT",
+        `Cannot analyse the BPF program for more than ${error.val} architectures at once`,
+      );
     case "undecided":
       return new Undecided(error.val.instruction ?? null);
     case "invalid-program":
@@ -82,7 +89,7 @@ function tooLarge(
   );
 }
 
-function invalidProgram({ reason, instruction }: WitTypes.ProgramFlaw): RuntimeError {
+export function invalidProgram({ reason, instruction }: WitTypes.ProgramFlaw): RuntimeError {
   return new RuntimeError(
     "INVALID_DOCUMENT",
     `Cannot use the BPF program: instruction ${instruction} is invalid (${reason})`,

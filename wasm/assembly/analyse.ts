@@ -11,16 +11,24 @@ import { SymbolicExecution } from "./symbolic";
 
 const ALLOW: u32 = 0x7fff0000;
 
+/** Ranges of all tables together; a filter has a few hundred, a program that tests low bits of the number millions. */
+const RANGE_LIMIT: i32 = 1 << 16;
+
 /** Distinct actions of one range that are reported; a filter has a handful. */
 const ACTION_LIMIT: i32 = 64;
 
 export class Analysis {
-  /** The instruction that cannot be followed, −1 if none; with `exhausted` the budget was too small. */
+  /** The instruction that cannot be followed, −1 if none; with `exhausted` the budget, or the ranges, were too few. */
   undecided: i32 = -1;
   exhausted: bool = false;
+  private total: i32 = 0;
   private diagram: Diagram;
   private root: i32 = 0;
   private program: usize;
+
+  /** By node: the latest walk that came by. */
+  private seen: StaticArray<u32>;
+  private walks: u32 = 0;
 
   /** `list<number-range>` of the latest architecture. */
   count: i32 = 0;
@@ -36,6 +44,7 @@ export class Analysis {
     this.diagram = diagram;
     this.program = program;
     this.root = execution.run();
+    this.seen = new StaticArray<u32>(diagram.count);
     this.undecided = execution.undecided;
     this.exhausted = diagram.exhausted;
   }
@@ -54,7 +63,7 @@ export class Analysis {
     this.count = 0;
     this.emulated = 0;
     let number: u64 = 0;
-    while (number <= u32.MAX_VALUE) {
+    while (number <= u32.MAX_VALUE && !this.exhausted) {
       const outcome = this.outcomeOf(node, <u32>number);
       const end = this.end;
       // Numbers of the call table are told apart by what the kernel's emulation finds, the others are never cached.
@@ -77,23 +86,23 @@ export class Analysis {
 
   /** The actions that a range can end in, ascending by their first occurrence; returns how many. */
   actionsOf(index: i32, actions: StaticArray<u32>): i32 {
-    const seen = new StaticArray<bool>(this.diagram.count);
-    return this.collect(this.outcome[index], seen, actions, 0);
+    this.walks++;
+    return this.collect(this.outcome[index], actions, 0);
   }
 
   actionLimit(): i32 {
     return ACTION_LIMIT;
   }
 
-  private collect(node: i32, seen: StaticArray<bool>, actions: StaticArray<u32>, count: i32): i32 {
-    if (seen[node]) return count;
-    seen[node] = true;
+  private collect(node: i32, actions: StaticArray<u32>, count: i32): i32 {
+    if (this.seen[node] == this.walks || count == ACTION_LIMIT) return count;
+    this.seen[node] = this.walks;
     if (this.diagram.isLeaf(node)) {
-      if (count < ACTION_LIMIT) actions[count++] = this.diagram.actionOf(node);
+      actions[count++] = this.diagram.actionOf(node);
       return count;
     }
-    count = this.collect(this.diagram.low[node], seen, actions, count);
-    return this.collect(this.diagram.high[node], seen, actions, count);
+    count = this.collect(this.diagram.low[node], actions, count);
+    return this.collect(this.diagram.high[node], actions, count);
   }
 
   private end: u64 = 0;
@@ -123,6 +132,7 @@ export class Analysis {
     this.outcome[this.count] = outcome;
     this.cached[this.count] = cached;
     this.count++;
+    if (++this.total > RANGE_LIMIT) this.exhausted = true;
   }
 
   /** seccomp_is_const_allow: whether the program reaches ALLOW by number and architecture alone. */

@@ -9,6 +9,7 @@ import { InstructionGraph } from "./instruction-graph";
 import { Loader } from "./loads";
 import { applies, DROP_SETTLED, LOW_HALVES_FIRST, ORDER_COMPARISONS } from "./rewrites";
 import { CallRule, Clause, Comparison } from "./records";
+import { SearchTree } from "./search-tree";
 
 /** Comparisons in a call up to which it is worth counting which ones recur. */
 const COUNTING_LIMIT: u32 = 64;
@@ -20,10 +21,12 @@ export class ArgumentChecks {
   size: u32 = 0;
   private decisions: Decisions;
   private facts: Facts;
+  private tree: SearchTree;
 
-  constructor(graph: InstructionGraph) {
+  constructor(graph: InstructionGraph, tree: SearchTree) {
     const decisions = new Decisions();
     this.graph = graph;
+    this.tree = tree;
     this.decisions = decisions;
     this.facts = new Facts(decisions);
   }
@@ -45,7 +48,7 @@ export class ArgumentChecks {
   private sizeOf(rule: CallRule, bigEndian: bool, lowFirst: bool): u32 {
     this.trial.clear();
     this.lower(rule, bigEndian, lowFirst, this.trial);
-    return this.trial.count;
+    return this.trial.exhausted ? lengthOf(rule) : this.trial.count;
   }
 
   private lower(rule: CallRule, bigEndian: bool, lowFirst: bool, graph: InstructionGraph): i32 {
@@ -53,8 +56,11 @@ export class ArgumentChecks {
     this.decisions.lowFirst = lowFirst;
     let root = this.decisions.ofCall(rule);
     if (applies(DROP_SETTLED)) root = this.facts.simplify(root);
-    if (this.decisions.exhausted) graph.exhausted = true;
-    return new Loader(this.decisions, graph, bigEndian).instructions(root);
+    if (this.decisions.exhausted) {
+      graph.exhausted = true;
+      return 0;
+    }
+    return new Loader(this.decisions, graph, this.tree, bigEndian).instructions(root);
   }
 }
 
@@ -64,9 +70,7 @@ export class ArgumentChecks {
  */
 function orderComparisons(rule: CallRule): void {
   if (rule.clauseCount < 2) return;
-  let total: u32 = 0;
-  for (let i: u32 = 0; i < rule.clauseCount; i++) total += clauseOf(rule, i).comparisonCount;
-  if (total > COUNTING_LIMIT) return;
+  if (lengthOf(rule) > COUNTING_LIMIT) return;
   for (let i: u32 = 0; i < rule.clauseCount; i++) {
     const clause = clauseOf(rule, i);
     for (let j: u32 = 1; j < clause.comparisonCount; j++) {
@@ -78,6 +82,13 @@ function orderComparisons(rule: CallRule): void {
       }
     }
   }
+}
+
+/** How many comparisons a rule has. */
+function lengthOf(rule: CallRule): u32 {
+  let total: u32 = 0;
+  for (let i: u32 = 0; i < rule.clauseCount; i++) total += clauseOf(rule, i).comparisonCount;
+  return total;
 }
 
 function clauseOf(rule: CallRule, index: u32): Clause {

@@ -14,6 +14,10 @@ const UNORDERED_RANGES: i32 = 2;
 const ARGUMENT_INDEX: i32 = 3;
 const ARGUMENT_BITS: i32 = 4;
 export const MALFORMED: i32 = 5;
+const TOO_MANY_ARCHITECTURES: i32 = 6;
+
+/** Linux has some forty. */
+const ARCHITECTURE_LIMIT: u32 = 256;
 
 /** Where the flaw is; valid after a check that found one. */
 export let flawArchitecture: u32 = 0;
@@ -23,6 +27,7 @@ export function checkFilter(architectures: usize, count: u32): i32 {
   flawArchitecture = 0;
   flawNumber = 0;
   if (!listFits(architectures, count, offsetof<ArchitectureRules>(), 4)) return MALFORMED;
+  if (count > ARCHITECTURE_LIMIT) return TOO_MANY_ARCHITECTURES;
   for (let i: u32 = 0; i < count; i++) {
     const rules = changetype<ArchitectureRules>(architectures + i * offsetof<ArchitectureRules>());
     flawArchitecture = rules.auditArchitecture;

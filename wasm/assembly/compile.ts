@@ -6,6 +6,7 @@
 import { ArgumentChecks } from "./argument-checks";
 import { grown, InstructionGraph, JUMP_EQUAL } from "./instruction-graph";
 import { ArchitectureRules, CallRule, CallWeight, NumberRange } from "./records";
+import { INSTRUCTION_LIMIT } from "./layout";
 import { applies, FAVOUR_DEEP, SEPARATE_X32 } from "./rewrites";
 import { SearchTree } from "./search-tree";
 import { Segments } from "./segments";
@@ -36,6 +37,9 @@ const RARE_DEPTH_SHARE: f64 = 1;
 /** How much rarer than others x32 calls are. */
 const RARITY: f64 = 256;
 
+/** A test tells at most three segments apart; with more of them the program cannot fit. */
+const SEGMENT_LIMIT: i32 = 2 * INSTRUCTION_LIMIT + 1;
+
 /** Consecutive numbers without a rule that count as calls; more are a hole in the table. */
 const HOLE: u32 = 16;
 
@@ -46,6 +50,7 @@ export class Compilation {
   graph: InstructionGraph;
   /** By architecture. */
   segments: Array<Segments> = new Array<Segments>();
+  private tree: SearchTree;
   private checks: ArgumentChecks;
   private weights: usize;
   private weightCount: u32;
@@ -64,8 +69,10 @@ export class Compilation {
    */
   constructor(weights: usize, weightCount: u32, baseWeight: u32, freeAllow: bool) {
     const graph = new InstructionGraph();
+    const tree = new SearchTree(graph);
     this.graph = graph;
-    this.checks = new ArgumentChecks(graph);
+    this.tree = tree;
+    this.checks = new ArgumentChecks(graph, tree);
     this.weights = weights;
     this.weightCount = weightCount;
     this.baseWeight = baseWeight;
@@ -79,6 +86,7 @@ export class Compilation {
       this.segments.push(
         this.segmentsOf(changetype<ArchitectureRules>(architectures + i * offsetof<ArchitectureRules>())),
       );
+      if (graph.exhausted) return 0;
     }
     let node = graph.returns(unknown);
     for (let i = <i32>count - 1; i >= 0; i--) {
@@ -119,7 +127,7 @@ export class Compilation {
 
   private searchAll(segments: Segments, depthShare: f64): i32 {
     if (applies(FAVOUR_DEEP)) segments.favourDeep(this.graph, depthShare);
-    return new SearchTree(segments, this.graph, SIZE_PRICE * segments.total()).build();
+    return this.tree.build(segments, this.graph, SIZE_PRICE * segments.total());
   }
 
   private segmentsOf(rules: ArchitectureRules): Segments {
@@ -128,7 +136,8 @@ export class Compilation {
     let call: u32 = 0;
     let range: u32 = 0;
     let next: u64 = 0;
-    while (next <= u32.MAX_VALUE) {
+    while (next <= u32.MAX_VALUE && !this.graph.exhausted) {
+      if (segments.count > SEGMENT_LIMIT) this.graph.exhausted = true;
       const number = <u32>next;
       const ahead = this.rangeAt(rules, range);
       if (ahead !== null && number > ahead.last) {

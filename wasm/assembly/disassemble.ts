@@ -8,6 +8,9 @@ import { codeAt, jumpFalseAt, jumpTrueAt, operandAt } from "./check-program";
 /** The longest line has 45 characters. */
 const LINE_SIZE: usize = 64;
 
+const SPACE: u8 = 0x20;
+const CLOSING_BRACKET: u8 = 0x5d;
+
 let cursor: usize = 0;
 
 /** `list<string>`: pointers and lengths. @param program checked */
@@ -23,36 +26,46 @@ export function disassembleAll(program: usize, length: u32): usize {
   return list;
 }
 
+/** Mnemonics as four ASCII letters in a word, the first one lowest: by class, by arithmetic and by jump operation. */
+// ld ldx st stx - - ret tax
+const CLASSES: StaticArray<u32> = [0x646c, 0x78646c, 0x7473, 0x787473, 0, 0, 0x746572, 0x786174];
+const ARITHMETIC: StaticArray<u32> = [
+  // add sub mul div or and lsh rsh neg - xor
+  0x646461, 0x627573, 0x6c756d, 0x766964, 0x726f, 0x646e61, 0x68736c, 0x687372, 0x67656e, 0, 0x726f78,
+];
+const JUMPS: StaticArray<u32> = [0x616a, 0x71656a, 0x74676a, 0x65676a, 0x7465736a];
+const TXA: u32 = 0x617874;
+
 function writeLine(program: usize, pc: u32): void {
   const code = codeAt(program, pc);
   const k = operandAt(program, pc);
   index(pc);
-  text(" ");
-  text(mnemonic(code));
+  letter(SPACE);
+  letters(mnemonic(code));
   switch (code) {
     case 0x20:
-      text(" [");
+      letters(0x5b20); // " ["
       decimal(k);
-      text("]");
+      letter(CLOSING_BRACKET);
       break;
     case 0x60:
     case 0x61:
     case 0x02:
     case 0x03:
-      text(" M[");
+      letters(0x5b4d20); // " M["
       decimal(k);
-      text("]");
+      letter(CLOSING_BRACKET);
       break;
     case 0x80:
     case 0x81:
-      text(" #len");
+      letters(0x656c2320); // " #le"
+      letter(0x6e); // "n"
       break;
     case 0x05:
-      text(" ");
-      index(pc + 1 + k);
+      target(pc, k);
       break;
     case 0x16:
-      text(" a");
+      letters(0x6120); // " a"
       break;
     case 0x07:
     case 0x87:
@@ -60,89 +73,41 @@ function writeLine(program: usize, pc: u32): void {
       break;
     default:
       if ((code & 8) != 0) {
-        text(" x");
+        letters(0x7820); // " x"
       } else {
-        text(" #0x");
+        letters(0x78302320); // " #0x"
         hexadecimal(k);
       }
       if ((code & 7) == 5) {
-        text(" ");
-        index(pc + 1 + jumpTrueAt(program, pc));
-        text(" ");
-        index(pc + 1 + jumpFalseAt(program, pc));
+        target(pc, jumpTrueAt(program, pc));
+        target(pc, jumpFalseAt(program, pc));
       }
   }
 }
 
-function mnemonic(code: u16): string {
-  switch (code) {
-    case 0x20:
-    case 0x80:
-    case 0x00:
-    case 0x60:
-      return "ld";
-    case 0x81:
-    case 0x01:
-    case 0x61:
-      return "ldx";
-    case 0x02:
-      return "st";
-    case 0x03:
-      return "stx";
-    case 0x04:
-    case 0x0c:
-      return "add";
-    case 0x14:
-    case 0x1c:
-      return "sub";
-    case 0x24:
-    case 0x2c:
-      return "mul";
-    case 0x34:
-    case 0x3c:
-      return "div";
-    case 0x44:
-    case 0x4c:
-      return "or";
-    case 0x54:
-    case 0x5c:
-      return "and";
-    case 0x64:
-    case 0x6c:
-      return "lsh";
-    case 0x74:
-    case 0x7c:
-      return "rsh";
-    case 0x84:
-      return "neg";
-    case 0xa4:
-    case 0xac:
-      return "xor";
-    case 0x05:
-      return "ja";
-    case 0x15:
-    case 0x1d:
-      return "jeq";
-    case 0x25:
-    case 0x2d:
-      return "jgt";
-    case 0x35:
-    case 0x3d:
-      return "jge";
-    case 0x45:
-    case 0x4d:
-      return "jset";
-    case 0x07:
-      return "tax";
-    case 0x87:
-      return "txa";
+function mnemonic(code: u16): u32 {
+  const operation = code >> 4;
+  switch (code & 7) {
+    case 4:
+      return ARITHMETIC[operation];
+    case 5:
+      return JUMPS[operation];
     default:
-      return "ret";
+      return code == 0x87 ? TXA : CLASSES[code & 7];
   }
 }
 
-function text(characters: string): void {
-  for (let i = 0; i < characters.length; i++) store<u8>(cursor++, <u8>characters.charCodeAt(i));
+function letters(word: u32): void {
+  for (; word != 0; word >>= 8) letter(<u8>word);
+}
+
+function letter(character: u8): void {
+  store<u8>(cursor++, character);
+}
+
+function target(pc: u32, distance: u32): void {
+  letter(SPACE);
+  index(pc + 1 + distance);
 }
 
 /** An instruction's index, four digits. */

@@ -53,23 +53,24 @@ export class Facts {
     const word = decisions.word[id];
     const mask = decisions.mask[id];
     const k = decisions.k[id];
-    const lowest = this.lowest[word];
-    const highest = this.highest[word];
-    const knownBits = this.knownBits[word];
-    const bits = this.bits[word];
+    // A word below WORDS has its place in each of the four arrays.
+    const lowest = unchecked(this.lowest[word]);
+    const highest = unchecked(this.highest[word]);
+    const knownBits = unchecked(this.knownBits[word]);
+    const bits = unchecked(this.bits[word]);
     this.depth++;
     this.learn(id, true);
     const onTrue = this.walk(decisions.onTrue[id]);
-    this.lowest[word] = lowest;
-    this.highest[word] = highest;
-    this.knownBits[word] = knownBits;
-    this.bits[word] = bits;
+    unchecked((this.lowest[word] = lowest));
+    unchecked((this.highest[word] = highest));
+    unchecked((this.knownBits[word] = knownBits));
+    unchecked((this.bits[word] = bits));
     this.learn(id, false);
     const onFalse = this.walk(decisions.onFalse[id]);
-    this.lowest[word] = lowest;
-    this.highest[word] = highest;
-    this.knownBits[word] = knownBits;
-    this.bits[word] = bits;
+    unchecked((this.lowest[word] = lowest));
+    unchecked((this.highest[word] = highest));
+    unchecked((this.knownBits[word] = knownBits));
+    unchecked((this.bits[word] = bits));
     this.depth--;
     if (test == AT_LEAST) return decisions.atLeast(word, k, onTrue, onFalse);
     if (test == ANY) return decisions.any(word, mask, onTrue, onFalse);
@@ -82,14 +83,14 @@ export class Facts {
     const mask = this.decisions.mask[id];
     const k = this.decisions.k[id];
     const test = this.decisions.test[id];
-    const lowest = this.lowest[word];
-    const highest = this.highest[word];
+    const lowest = unchecked(this.lowest[word]);
+    const highest = unchecked(this.highest[word]);
     if (test == AT_LEAST) {
       if (lowest >= k) return 1;
       return highest < k ? 0 : -1;
     }
-    const known = lowest == highest ? u32.MAX_VALUE : this.knownBits[word];
-    const bits = lowest == highest ? lowest : this.bits[word];
+    const known = lowest == highest ? u32.MAX_VALUE : unchecked(this.knownBits[word]);
+    const bits = lowest == highest ? lowest : unchecked(this.bits[word]);
     if (test == ANY) {
       if ((bits & known & mask) != 0) return 1;
       return (mask & ~known) == 0 ? 0 : -1;
@@ -105,25 +106,25 @@ export class Facts {
     const k = this.decisions.k[id];
     const test = this.decisions.test[id];
     if (test == AT_LEAST) {
-      if (holds) this.lowest[word] = max(this.lowest[word], k);
-      else this.highest[word] = min(this.highest[word], k - 1);
+      if (holds) unchecked((this.lowest[word] = max(this.lowest[word], k)));
+      else unchecked((this.highest[word] = min(this.highest[word], k - 1)));
     } else if (test == ANY) {
       if (!holds) this.learnBits(word, mask, 0);
       else if (popcnt(mask) == 1) this.learnBits(word, mask, mask);
     } else if (holds) {
       this.learnBits(word, mask, k);
       if (mask == u32.MAX_VALUE) {
-        this.lowest[word] = k;
-        this.highest[word] = k;
+        unchecked((this.lowest[word] = k));
+        unchecked((this.highest[word] = k));
       }
     } else if (mask == u32.MAX_VALUE) {
-      if (this.lowest[word] == k) this.lowest[word]++;
-      else if (this.highest[word] == k) this.highest[word]--;
+      if (unchecked(this.lowest[word]) == k) unchecked((this.lowest[word] = k + 1));
+      else if (unchecked(this.highest[word]) == k) unchecked((this.highest[word] = k - 1));
     }
   }
 
   private learnBits(word: u8, mask: u32, value: u32): void {
-    this.knownBits[word] |= mask;
-    this.bits[word] = (this.bits[word] & ~mask) | value;
+    unchecked((this.knownBits[word] |= mask));
+    unchecked((this.bits[word] = (this.bits[word] & ~mask) | value));
   }
 }

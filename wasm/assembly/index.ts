@@ -36,6 +36,9 @@ const EXECUTION_SIZE: u32 = 8;
 /** Executions whose result the component's memory holds beside their calls. */
 const MAXIMUM_CALLS: u32 = 1 << 18;
 
+/** Call tables of one analysis. */
+const MAXIMUM_TABLES: u32 = 64;
+
 /** Numbers of a call table up to which the kernel's emulation is repeated. */
 const MAXIMUM_TABLE: u32 = 4096;
 
@@ -158,6 +161,12 @@ export function analyse(program: usize, size: u32, tables: usize, tableCount: u3
     writeProgramFlaw(result + 8, flaw);
     return result;
   }
+  if (tableCount > MAXIMUM_TABLES) {
+    store<u8>(result, 1);
+    store<u8>(result, 2, 4);
+    store<u32>(result, MAXIMUM_TABLES, 8);
+    return result;
+  }
   const analysis = new Analysis(program, size >> 3, min(budget, MAXIMUM_BUDGET));
   if (analysis.undecided >= 0 || analysis.exhausted) {
     store<u8>(result, 1);
@@ -170,6 +179,12 @@ export function analyse(program: usize, size: u32, tables: usize, tableCount: u3
     const table = changetype<CallTable>(tables + i * offsetof<CallTable>());
     const entry = list + <usize>i * 24;
     analysis.run(table.architecture, min(table.size, MAXIMUM_TABLE));
+    if (analysis.exhausted) {
+      store<u8>(result, 1);
+      store<u8>(result, 1, 4);
+      writeUndecided(result + 8, -1);
+      return result;
+    }
     store<u32>(entry, table.architecture);
     store<usize>(entry, writeOutcomes(analysis), 4);
     store<u32>(entry, analysis.count, 8);

@@ -21,11 +21,12 @@ const LIST_LIMIT: i32 = 4;
 const SPLIT: u8 = 0;
 const LIST: u8 = 1;
 
+/** Keeps its tables from one search to the next: the heap is freed after the whole compilation only. */
 export class SearchTree {
-  private segments: Segments;
+  private segments: Segments = new Segments();
   private graph: InstructionGraph;
   /** The price of one instruction of size, in the unit of weights. */
-  private sizePrice: f32;
+  private sizePrice: f32 = 0;
   private origin: i32 = 0;
   private width: i32 = 0;
   private prefix: StaticArray<f32> = new StaticArray<f32>(0);
@@ -37,14 +38,19 @@ export class SearchTree {
   /** The lone numbers of a list, by weight. */
   private picked: StaticArray<i32> = new StaticArray<i32>(LIST_LIMIT);
 
-  constructor(segments: Segments, graph: InstructionGraph, sizePrice: f64) {
+  constructor(graph: InstructionGraph) {
+    this.graph = graph;
+  }
+
+  /**
+   * The node that begins the search.
+   * @param graph where its instructions go
+   */
+  build(segments: Segments, graph: InstructionGraph, sizePrice: f64): i32 {
     this.segments = segments;
     this.graph = graph;
     this.sizePrice = <f32>sizePrice;
-  }
-
-  build(): i32 {
-    return this.buildRange(0, this.segments.count - 1);
+    return this.buildRange(0, segments.count - 1);
   }
 
   private buildRange(first: i32, last: i32): i32 {
@@ -60,30 +66,39 @@ export class SearchTree {
     return this.assemble(0, this.width - 1);
   }
 
-  /** The segment that begins the heavier half's nearer end, never the first one. */
+  /** Where the right half begins: at half the weight, yet not in the outer quarters, so that ranges do shrink. */
   private middleOf(first: i32, last: i32): i32 {
+    const quarter = (last - first) >> 2;
     let total: f64 = 0;
     for (let i = first; i <= last; i++) total += this.segments.weight[i];
     let sum: f64 = 0;
-    for (let i = first; i < last; i++) {
-      sum += this.segments.weight[i];
-      if (sum * 2 >= total) return i + 1;
+    let middle = first;
+    while (middle < last - quarter && (middle < first + quarter || sum * 2 < total)) {
+      sum += this.segments.weight[middle++];
     }
-    return last;
+    return middle;
   }
 
   private fillTable(): void {
     const n = this.width;
-    const prefix = new StaticArray<f32>(n + 1);
-    const cost = new StaticArray<f32>(n * n);
-    const split = new StaticArray<u16>(n * n);
-    const form = new StaticArray<u8>(n * n);
+    if (this.form.length < n * n) {
+      this.prefix = new StaticArray<f32>(n + 1);
+      this.cost = new StaticArray<f32>(n * n);
+      this.split = new StaticArray<u16>(n * n);
+      this.form = new StaticArray<u8>(n * n);
+    } else {
+      memory.fill(changetype<usize>(this.form), SPLIT, n * n);
+    }
+    const prefix = this.prefix;
+    const cost = this.cost;
+    const split = this.split;
+    const form = this.form;
     const sizePrice = this.sizePrice;
-    this.prefix = prefix;
-    this.cost = cost;
-    this.split = split;
-    this.form = form;
-    for (let i = 0; i < n; i++) prefix[i + 1] = prefix[i] + <f32>this.segments.weight[this.origin + i];
+    prefix[0] = 0;
+    for (let i = 0; i < n; i++) {
+      prefix[i + 1] = prefix[i] + <f32>this.segments.weight[this.origin + i];
+      cost[i * n + i] = 0;
+    }
     if (applies(NUMBER_LISTS)) this.fillLists();
     for (let length = 2; length <= n; length++) {
       for (let i = 0, j = length - 1; j < n; i++, j++) {

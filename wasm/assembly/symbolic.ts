@@ -45,6 +45,8 @@ export class SymbolicExecution {
   /** Eighteen values a state: accumulator, index register, scratch memory. */
   private states: StaticArray<i32> = new StaticArray<i32>(18 * 64);
 
+  private fields: StaticArray<i32> = new StaticArray<i32>(18);
+
   private visitCount: i32 = 0;
   private visitState: StaticArray<i32> = new StaticArray<i32>(512);
   private visitNext: StaticArray<i32> = new StaticArray<i32>(512);
@@ -63,9 +65,8 @@ export class SymbolicExecution {
   /** The program's outcome; void when `undecided` is set or the diagram is exhausted. */
   run(): i32 {
     const zero = this.constant(0);
-    const start = new StaticArray<i32>(2 + MEMORY_WORDS);
-    for (let i = 0; i < start.length; i++) start[i] = zero;
-    this.visit(0, this.internState(start));
+    for (let i = 0; i < 2 + MEMORY_WORDS; i++) this.fields[i] = zero;
+    this.visit(0, this.internState(this.fields));
     for (let pc: u32 = 0; pc < this.length; pc++) {
       for (let visit = this.firstVisit[pc] - 1; visit != NONE; visit = this.visitNext[visit] - 1) {
         this.stepForward(pc, visit);
@@ -177,7 +178,7 @@ export class SymbolicExecution {
 
   private replaced(pc: u32, state: i32, field: i32, value: i32): i32 {
     if (value != UNKNOWN) {
-      const fields = new StaticArray<i32>(18);
+      const fields = this.fields;
       for (let i = 0; i < 18; i++) fields[i] = this.states[state * 18 + i];
       fields[field] = value;
       const after = this.internState(fields);

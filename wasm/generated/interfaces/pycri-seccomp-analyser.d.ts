@@ -18,7 +18,7 @@ export interface ArchitectureOutcomes {
   outcomes: Array<NumberOutcome>,
   attachInstructions: bigint,
 }
-export type AnalyseError = AnalyseErrorInvalidProgram | AnalyseErrorUndecided;
+export type AnalyseError = AnalyseErrorInvalidProgram | AnalyseErrorUndecided | AnalyseErrorTooManyTables;
 export interface AnalyseErrorInvalidProgram {
   tag: 'invalid-program',
   val: ProgramFlaw,
@@ -26,4 +26,8 @@ export interface AnalyseErrorInvalidProgram {
 export interface AnalyseErrorUndecided {
   tag: 'undecided',
   val: Undecided,
+}
+export interface AnalyseErrorTooManyTables {
+  tag: 'too-many-tables',
+  val: number,
 }

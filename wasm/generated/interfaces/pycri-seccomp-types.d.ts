@@ -75,8 +75,10 @@ export interface CounterExample {
  * ## `"argument-bits"`
  * 
  * ## `"malformed"`
+ * 
+ * ## `"too-many-architectures"`
  */
-export type FilterFlaw = 'duplicate-architecture' | 'unordered-calls' | 'unordered-ranges' | 'argument-index' | 'argument-bits' | 'malformed';
+export type FilterFlaw = 'duplicate-architecture' | 'unordered-calls' | 'unordered-ranges' | 'argument-index' | 'argument-bits' | 'malformed' | 'too-many-architectures';
 export interface InvalidFilter {
   flaw: FilterFlaw,
   architecture: number,
