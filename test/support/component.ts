@@ -23,6 +23,11 @@ interface WebAssemblyApi {
 }
 const { WebAssembly: api } = globalThis as unknown as { readonly WebAssembly: WebAssemblyApi };
 
+/** A core module that imports nothing. */
+export function instantiateCore(bytes: Uint8Array): CoreInstance {
+  return new api.Instance(new api.Module(bytes), {});
+}
+
 interface Binding {
   instantiate(
     core: () => object,

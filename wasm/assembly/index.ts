@@ -11,7 +11,7 @@ import { callCosts, COSTLIEST, Compilation } from "./compile";
 import { disassembleAll } from "./disassemble";
 import { INSTRUCTION_LIMIT, Layout } from "./layout";
 import { Measure } from "./measure";
-import { listFits, reallocate, release } from "./memory";
+import { beginCall, listFits, reallocate, release } from "./memory";
 import {
   actualAction,
   expectedAction,
@@ -53,6 +53,7 @@ export function compile(
   rewrites: u32,
   proofBudget: u32,
 ): usize {
+  beginCall();
   const result = heap.alloc(88);
   let flaw = checkFilter(architectures, architectureCount);
   if (flaw == NO_FLAW && !listFits(weights, weightCount, offsetof<CallWeight>(), 4)) flaw = MALFORMED;
@@ -117,6 +118,7 @@ export function prove(
   unknownArchitecture: u32,
   budget: u32,
 ): usize {
+  beginCall();
   const result = heap.alloc(88);
   const filterFlaw = checkFilter(architectures, architectureCount);
   if (filterFlaw != NO_FLAW) {
@@ -152,6 +154,7 @@ export function prove(
 }
 
 export function analyse(program: usize, size: u32, tables: usize, tableCount: u32, budget: u32): usize {
+  beginCall();
   const result = heap.alloc(16);
   let flaw = checkProgram(program, size);
   if (flaw == NO_FLAW && !listFits(tables, tableCount, offsetof<CallTable>(), 4)) flaw = 0;
@@ -197,6 +200,7 @@ export function analyse(program: usize, size: u32, tables: usize, tableCount: u3
 }
 
 export function simulate(program: usize, size: u32, calls: usize, callsSize: u32): usize {
+  beginCall();
   const result = heap.alloc(12);
   const flaw = checkProgram(program, size);
   if (flaw != NO_FLAW || !listFits(calls, callsSize, 1, 1)) {
@@ -218,6 +222,7 @@ export function simulate(program: usize, size: u32, calls: usize, callsSize: u32
 }
 
 export function disassemble(program: usize, size: u32): usize {
+  beginCall();
   const result = heap.alloc(12);
   const flaw = checkProgram(program, size);
   if (flaw != NO_FLAW) {

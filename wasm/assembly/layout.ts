@@ -52,10 +52,10 @@ export class Layout {
     const program = heap.alloc(<usize>this.count * 8);
     for (let i = 0; i < this.count; i++) {
       const at = program + <usize>(this.count - 1 - i) * 8;
-      store<u16>(at, this.code[i]);
-      store<u8>(at, this.jumpTrue[i], 2);
-      store<u8>(at, this.jumpFalse[i], 3);
-      store<u32>(at, this.k[i], 4);
+      store<u16>(at, unchecked(this.code[i]));
+      store<u8>(at, unchecked(this.jumpTrue[i]), 2);
+      store<u8>(at, unchecked(this.jumpFalse[i]), 3);
+      store<u32>(at, unchecked(this.k[i]), 4);
     }
     return program;
   }
@@ -66,16 +66,12 @@ export class Layout {
     found[count++] = root;
     seen[root] = true;
     for (let i = 0; i < count; i++) {
-      const id = found[i];
-      const onTrue = this.graph.onTrue[id];
-      const onFalse = this.graph.onFalse[id];
-      if (onTrue != NONE && !seen[onTrue]) {
-        seen[onTrue] = true;
-        found[count++] = onTrue;
-      }
-      if (onFalse != NONE && !seen[onFalse]) {
-        seen[onFalse] = true;
-        found[count++] = onFalse;
+      const id = unchecked(found[i]);
+      for (let side = 0; side < 2; side++) {
+        const next = unchecked(side == 0 ? this.graph.onTrue[id] : this.graph.onFalse[id]);
+        if (next == NONE || unchecked(seen[next])) continue;
+        unchecked((seen[next] = true));
+        unchecked((found[count++] = next));
       }
     }
     return count;
@@ -177,10 +173,10 @@ export class Layout {
       this.jumpFalse = grown<u8>(this.jumpFalse);
       this.k = grown<u32>(this.k);
     }
-    this.code[this.count] = code;
-    this.jumpTrue[this.count] = jumpTrue;
-    this.jumpFalse[this.count] = jumpFalse;
-    this.k[this.count] = k;
+    unchecked((this.code[this.count] = code));
+    unchecked((this.jumpTrue[this.count] = jumpTrue));
+    unchecked((this.jumpFalse[this.count] = jumpFalse));
+    unchecked((this.k[this.count] = k));
     this.count++;
   }
 }

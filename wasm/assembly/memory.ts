@@ -21,10 +21,20 @@ export function release(result: usize): void {
   heap.reset();
 }
 
+/** Where the memory ends that the host has allocated for the call in progress. */
+let lowered: usize = 0;
+
+/** To be called before anything else is allocated in a call. */
+export function beginCall(): void {
+  lowered = heap.alloc(0);
+}
+
 /**
- * Whether `count` elements of `size` bytes at `pointer` lie in memory, aligned. A conforming host sees to that; a broken
- * one gets an error instead of a trap.
+ * Whether `count` elements of `size` bytes at `pointer` lie, aligned, in what the host has allocated. A conforming host
+ * sees to that; a broken one gets an error instead of a trap.
  */
 export function listFits(pointer: usize, count: u32, size: u32, alignment: u32): bool {
-  return pointer % alignment == 0 && <u64>pointer + <u64>count * <u64>size <= (<u64>memory.size()) << 16;
+  if (count == 0) return true;
+  const end = <u64>pointer + <u64>count * <u64>size;
+  return pointer % alignment == 0 && pointer >= __heap_base && end <= <u64>lowered;
 }
