@@ -110,7 +110,7 @@ export async function build(root: string): Promise<void> {
   ]);
   chmodSync(`${dist}/pycri.cjs`, 0o755);
   for (const name of ["run", "full"]) writeCodeCache(root, `${dist}/${name}.cjs`, name);
-  copyDeclarations(`${root}build/src/`, `${dist}/types/`, "index.d.ts");
+  copyDeclarations(root, `${dist}/types/`, "index.d.ts");
 }
 
 /** A digest of the code that turns a profile into a filter: what the cache of filters is kept under. */
@@ -139,11 +139,14 @@ function writeCodeCache(root: string, file: string, name: string): void {
   if (result.status !== 0) throw new Error(`Cannot write the code cache of ${file}`);
 }
 
-/** Copies a declaration file that tsc has emitted, and those it imports. */
-function copyDeclarations(from: string, to: string, file: string, done: Set<string> = new Set()): void {
+/**
+ * Copies a declaration file that tsc has emitted, and those it imports; those of the component (`../wasm/generated/…`) are
+ * committed and not emitted.
+ */
+function copyDeclarations(root: string, to: string, file: string, done: Set<string> = new Set()): void {
   if (done.has(file)) return;
   done.add(file);
-  const text = readFileSync(`${from}${file}`, "utf8");
+  const text = readFileSync(join(root, file.startsWith("../") ? "src" : "build/src", file), "utf8");
   mkdirSync(dirname(`${to}${file}`), { recursive: true });
   // A consumer's compiler does not take .ts in an import.
   const portable = text
@@ -151,6 +154,6 @@ function copyDeclarations(from: string, to: string, file: string, done: Set<stri
     .replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
   writeFileSync(`${to}${file}`, portable);
   for (const [, imported = ""] of portable.matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
-    copyDeclarations(from, to, join(dirname(file), `${imported}.d.ts`), done);
+    copyDeclarations(root, to, join(dirname(file), `${imported}.d.ts`), done);
   }
 }

@@ -8,3 +8,19 @@ export type { RunResult } from "./library/result.ts";
 export { RuntimeError } from "./errors.ts";
 export type { ErrorCode } from "./errors.ts";
 export { VERSION as version } from "./version.ts";
+
+// Seccomp profiles: compile, explain, check.
+export { compileProfile } from "./engine/seccomp/compile-profile.ts";
+export type { CompiledProfile, CompileProfileOptions } from "./engine/seccomp/compile-profile.ts";
+export { disassembleProgram } from "./engine/seccomp/disassemble-program.ts";
+export { listCalls } from "./engine/seccomp/list-calls.ts";
+export type { ProfileListing } from "./engine/seccomp/list-calls.ts";
+export type { FilterOptions, FilterSource } from "./engine/seccomp/load-filter.ts";
+export { prepareSimulation, simulateCall } from "./engine/seccomp/simulate-calls.ts";
+export type { SimulatedCall, SimulationSource } from "./engine/seccomp/simulate-calls.ts";
+export { verifyProgram } from "./engine/seccomp/verify-program.ts";
+export type { Difference, Verification } from "./engine/seccomp/verify-program.ts";
+export type { ProfileDocument } from "./profile/profile-document.ts";
+export type { RuleListDocument } from "./profile/parse-rules.ts";
+export type { ProfileWarning } from "./profile/profile.ts";
+export type { PreparedProgram } from "./seccomp/simulate.ts";

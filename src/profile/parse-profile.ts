@@ -9,7 +9,10 @@ import type { Profile } from "./profile.ts";
 import type { ProfileDocument } from "./profile-document.ts";
 import { profileFromDocument } from "./profile-from-document.ts";
 
-/** @throws RuntimeError INVALID_PROFILE, `details.issues` are DocumentIssues */
+/**
+ * @param document what JSON.parse gives, numbers beyond 2^53 as strings of digits
+ * @throws RuntimeError INVALID_PROFILE, `details.issues` are DocumentIssues
+ */
 export function parseProfile(document: unknown): Profile {
   const issues = documentIssues(validateSeccompProfile, document);
   if (issues.length > 0) throw invalidProfile(issues);

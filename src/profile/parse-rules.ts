@@ -30,8 +30,8 @@ import { syscallTable } from "./syscall-tables.ts";
 export interface RuleComparisonDocument {
   readonly argument: number;
   readonly op: "==" | "!=" | "<" | "<=" | ">" | ">=" | "&==";
-  readonly value: number | string;
-  readonly mask?: number | string;
+  readonly value: number | string | bigint;
+  readonly mask?: number | string | bigint;
 }
 
 export interface FlatRuleDocument {
@@ -205,8 +205,10 @@ function readComparison(when: RuleComparisonDocument, pointer: string, issues: D
   return { index: when.argument, operator, value, mask };
 }
 
-function readDatum(datum: number | string, pointer: string, issues: DocumentIssue[]): bigint {
-  if (typeof datum === "string" ? !/^(0x[0-9a-fA-F]+|\d+)$/.test(datum) : !Number.isSafeInteger(datum)) {
+function readDatum(datum: number | string | bigint, pointer: string, issues: DocumentIssue[]): bigint {
+  const isNumber =
+    typeof datum === "number" ? Number.isSafeInteger(datum) : /^(0x[0-9a-fA-F]+|\d+)$/.test(datum.toString());
+  if (!isNumber) {
     issues.push({ pointer, message: `${JSON.stringify(datum)} is no unsigned number` });
     return 0n;
   }

@@ -67,13 +67,21 @@ const PROFILE_HINT = `give the path of a JSON profile, or one of: ${builtinProfi
 /** A name of a shipped profile wins over a file of that name; `./default` is the file. */
 export function loadProfile(source: FilterSource): Profile {
   if (typeof source !== "string")
-    return "text" in source ? parseProfileText(source.text) : parseProfile(source.document);
+    return "text" in source ? parseProfileText(source.text) : parseProfile(spellBigints(source.document));
   return isBuiltinProfile(source) ? builtinProfile(source) : parseProfileText(readText(source, PROFILE_HINT));
 }
 
 function loadDocument(source: FilterSource): unknown {
   if (typeof source === "string") return readJsonText(readText(source));
-  return "text" in source ? readJsonText(source.text) : source.document;
+  return "text" in source ? readJsonText(source.text) : spellBigints(source.document);
+}
+
+/** JSON Schema knows no bigint; the schemas take a string of digits for a number beyond 2^53. */
+function spellBigints(value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (Array.isArray(value)) return value.map(spellBigints);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, spellBigints(member)]));
 }
 
 export function resolveTarget(options: FilterOptions): ResolveTarget {

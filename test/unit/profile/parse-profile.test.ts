@@ -377,3 +377,12 @@ describe("profiles of other projects", () => {
 test("the shipped profiles hold to the schema", () => {
   for (const name of builtinProfileNames) assert.doesNotThrow(() => parseProfile(builtinDocument(name)), name);
 });
+
+test("a document nested beyond any stack is refused like any other", () => {
+  const depth = 200_000;
+  const text = `{"defaultAction": "SCMP_ACT_ALLOW", "x": ${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  assert.deepEqual(
+    issuesOf(() => parseProfileText(text)),
+    ['/x: unknown member "x"'],
+  );
+});
