@@ -39,8 +39,21 @@ const TESTS_OF_REGISTERS = [CODE.JEQ_X, CODE.JGT_X, CODE.JGE_X, CODE.JSET_X] as 
 const ARITHMETIC = [CODE.ADD_K, CODE.SUB_K, CODE.MUL_K, CODE.DIV_K, CODE.OR_K, CODE.AND_K, CODE.XOR_K] as const;
 const SHIFTS = [CODE.LSH_K, CODE.RSH_K] as const;
 const WITHOUT_OPERAND = [
-  ...[CODE.LD_LEN, CODE.LDX_LEN, CODE.ADD_X, CODE.SUB_X, CODE.MUL_X, CODE.DIV_X, CODE.OR_X, CODE.AND_X],
-  ...[CODE.LSH_X, CODE.RSH_X, CODE.NEG, CODE.XOR_X, CODE.RET_A, CODE.TAX, CODE.TXA],
+  CODE.LD_LEN,
+  CODE.LDX_LEN,
+  CODE.ADD_X,
+  CODE.SUB_X,
+  CODE.MUL_X,
+  CODE.DIV_X,
+  CODE.OR_X,
+  CODE.AND_X,
+  CODE.LSH_X,
+  CODE.RSH_X,
+  CODE.NEG,
+  CODE.XOR_X,
+  CODE.RET_A,
+  CODE.TAX,
+  CODE.TXA,
 ] as const;
 
 const draft = (codes: readonly number[], k: fc.Arbitrary<number>): fc.Arbitrary<Draft> =>
