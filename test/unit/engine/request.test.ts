@@ -16,14 +16,14 @@ const warnings: string[] = [];
 const warn = (message: string) => void warnings.push(message);
 
 const CONTEXT: CallerContext = {
-  workingDirectory: "/work",
+  workingDirectory: "/there",
   environment: { HOME: "/home/me", EMPTY: "" },
   terminalSize: { rows: 24, columns: 80 },
   readFile: (_option, path) => {
-    assert.equal(path, "/work/vars");
+    assert.equal(path, "/there/vars");
     return "A=file\nB=file\nHOME\n";
   },
-  isDirectory: (path) => path === "/work/rootfs",
+  isDirectory: (path) => path === "/there/rootfs",
   warn,
 };
 
@@ -84,10 +84,10 @@ test("volumes", () => {
     idmap: false,
     options: [],
   };
-  const volume = (value: string) => parseVolume(value, "/work", warn);
+  const volume = (value: string) => parseVolume(value, "/there", warn);
   assert.deepEqual(volume("/a:/b"), bind);
-  assert.deepEqual(volume("./a/../c:/b/./d/"), { ...bind, source: "/work/c", target: "/b/d" });
-  assert.deepEqual(volume(".:/b:ro"), { ...bind, source: "/work", readOnly: true, recursiveReadOnly: true });
+  assert.deepEqual(volume("./a/../c:/b/./d/"), { ...bind, source: "/there/c", target: "/b/d" });
+  assert.deepEqual(volume(".:/b:ro"), { ...bind, source: "/there", readOnly: true, recursiveReadOnly: true });
   assert.deepEqual(volume("/a:/b:rw,bind,rslave,noexec,nosuid,idmap,cached"), {
     ...bind,
     recursive: false,
@@ -107,10 +107,10 @@ test("SELinux relabelling warns and changes nothing", () => {
 });
 
 test("mounts in the long form", () => {
-  const mount = (value: string) => parseMount(value, "/work", warn);
+  const mount = (value: string) => parseMount(value, "/there", warn);
   assert.deepEqual(mount("type=bind,src=a,dst=/b,readonly,bind-propagation=shared"), {
     kind: "bind",
-    source: "/work/a",
+    source: "/there/a",
     target: "/b",
     readOnly: true,
     recursive: true,
@@ -238,7 +238,7 @@ test("cgroup limits", () => {
 });
 
 test("security options: the defaults are confined", () => {
-  const parse = (values: string[], privileged = false) => parseSecurityOptions(values, privileged, "/work", warn);
+  const parse = (values: string[], privileged = false) => parseSecurityOptions(values, privileged, "/there", warn);
   assert.deepEqual(parse([]), {
     seccomp: { kind: "builtin", name: "default" },
     noNewPrivileges: true,
@@ -246,7 +246,7 @@ test("security options: the defaults are confined", () => {
     mask: [],
     unmask: [],
   });
-  assert.deepEqual(parse(["seccomp=p.json"]).seccomp, { kind: "file", path: "/work/p.json" });
+  assert.deepEqual(parse(["seccomp=p.json"]).seccomp, { kind: "file", path: "/there/p.json" });
   assert.deepEqual(parse(["seccomp:unconfined"]).seccomp, { kind: "unconfined" });
   assert.deepEqual(
     parse(["seccomp=strict", "no-new-privileges=false", "proc-opts=hidepid=invisible", "mask=/a:/b", "unmask=all"]),
@@ -283,8 +283,8 @@ test("capabilities are names without CAP_, in upper case", () => {
 });
 
 test("ROOTFS: directories have a slash or a dot, host is built in, the rest are images", () => {
-  assert.deepEqual(build({ rootfs: "./r" }).root, { kind: "directory", path: "/work/r" });
-  assert.deepEqual(build({ rootfs: "." }).root, { kind: "directory", path: "/work" });
+  assert.deepEqual(build({ rootfs: "./r" }).root, { kind: "directory", path: "/there/r" });
+  assert.deepEqual(build({ rootfs: "." }).root, { kind: "directory", path: "/there" });
   assert.deepEqual(build({ rootfs: "/srv/r/" }).root, { kind: "directory", path: "/srv/r" });
   assert.deepEqual(build({ rootfs: "host" }).root, { kind: "host" });
   refuses(() => build({ rootfs: "alpine" }), "alpine", "IMAGE_NOT_FOUND");
