@@ -41,6 +41,8 @@ export interface UnpackOptions {
   readonly upper?: boolean;
   /** One id only. */
   readonly single?: boolean;
+  /** Path of zstd(1). */
+  readonly zstdProgram?: string;
   readonly diffId?: UnpackJob["diffId"];
   /** Instead of a new one. */
   readonly directory?: string;
@@ -67,7 +69,7 @@ export async function unpack(archive: Uint8Array, options: UnpackOptions = {}): 
     owners: single ? "record" : "apply",
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     diffId: options.diffId ?? null,
-    zstdProgram: null,
+    zstdProgram: options.zstdProgram ?? null,
   };
   const descriptor = openSync(blob, "r");
   try {
