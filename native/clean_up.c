@@ -85,6 +85,18 @@ static int run_operation(const struct plan *plan, const struct shared *shared, c
 	}
 }
 
+void kill_cgroups(const struct plan *plan, const struct shared *shared)
+{
+	struct operation operation;
+
+	struct plan_cursor cursor = plan_begin(plan, SECTION_CLEANUP);
+	while (plan_next(&cursor, &operation)) {
+		/* The list runs it again, and reports its failure. */
+		if (operation.code == OP_KILL_CGROUP)
+			run_operation(plan, shared, &operation);
+	}
+}
+
 void clean_up(const struct plan *plan, const struct shared *shared, int events)
 {
 	struct operation operation;

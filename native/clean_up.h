@@ -8,4 +8,7 @@
 /* Runs every operation; each failure is an event. */
 void clean_up(const struct plan *plan, const struct shared *shared, int events);
 
+/* Runs the list's killCgroup operations ahead of their turn. */
+void kill_cgroups(const struct plan *plan, const struct shared *shared);
+
 #endif

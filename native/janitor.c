@@ -71,6 +71,8 @@ static void run_janitor(const struct monitor *monitor, int monitor_pidfd, int so
 	int container_pidfd = receive_container(socket);
 	if (container_pidfd >= 0) {
 		sys_pidfd_send_signal(container_pidfd, SIGKILL, NULL);
+		/* Before we wait: what the freezer of cgroup v1 holds does not even die. */
+		kill_cgroups(monitor->plan, shared);
 		/* After the container's end its mounts are gone, and its files can be removed. */
 		await(container_pidfd);
 	}

@@ -257,6 +257,8 @@ static int end_container(struct monitor *monitor)
 	if (monitor->container == 0)
 		return -1;
 	sys_pidfd_send_signal(monitor->container_pidfd, SIGKILL, NULL);
+	/* Before we wait: what the freezer of cgroup v1 holds does not even die. */
+	kill_cgroups(monitor->plan, monitor->shared);
 	pid_t waited = waitpid(monitor->container, &status, 0);
 	monitor->container = 0;
 	return waited < 0 ? -1 : status;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clean_up.h"
 #include "cleanup.h"
 #include "events.h"
 #include "failure.h"
@@ -105,10 +106,17 @@ static void suspend(const struct supervision *supervision)
 	}
 }
 
+static void end_container(const struct supervision *supervision)
+{
+	signal_container(supervision, SIGKILL);
+	/* What the freezer of cgroup v1 holds dies only when it thaws. */
+	kill_cgroups(supervision->monitor->plan, supervision->monitor->shared);
+}
+
 static void kill_container(struct supervision *supervision, int signal)
 {
 	supervision->killed_for = signal;
-	signal_container(supervision, SIGKILL);
+	end_container(supervision);
 }
 
 static void handle_signal(struct supervision *supervision, int signal)
@@ -188,7 +196,7 @@ static void wait_for_end(struct supervision *supervision, int signals)
 			read_signals(supervision, signals);
 		if (supervision->kill_at != 0 && now_ms() >= supervision->kill_at) {
 			supervision->kill_at = 0;
-			signal_container(supervision, SIGKILL);
+			end_container(supervision);
 		}
 		if (polled[PIDFD].revents != 0) {
 			waitid(P_PIDFD, (id_t)supervision->monitor->container_pidfd, &supervision->end, WEXITED);

@@ -21,18 +21,56 @@ export function applyPolicy(
   });
 }
 
-/** `memory.limit, pids.limit: why; cpu.cpus: why else`. */
+/** `--memory, --pids-limit: why; --cpuset-cpus: why else`. */
 function describe(unsupported: readonly UnsupportedLimit[]): string {
-  const limits = new Map<string, string[]>();
-  for (const { limit, reason } of unsupported) limits.set(reason, [...(limits.get(reason) ?? []), limit]);
-  return [...limits].map(([reason, names]) => `${names.join(", ")}: ${reason}`).join("; ");
+  const limits = new Map<string, Set<string>>();
+  for (const { limit, reason } of unsupported) {
+    limits.set(reason, (limits.get(reason) ?? new Set<string>()).add(flagOf(limit)));
+  }
+  return [...limits].map(([reason, names]) => `${[...names].join(", ")}: ${reason}`).join("; ");
 }
 
-/** The names of all limits in `resources`, for hosts where none can be applied. */
+const FLAGS: Readonly<Record<string, string>> = {
+  "memory.limit": "--memory",
+  "memory.swap": "--memory-swap",
+  "memory.reservation": "--memory-reservation",
+  "memory.swappiness": "--memory-swappiness",
+  "memory.disableOOMKiller": "--oom-kill-disable",
+  "unified.memory.high": "--memory-high",
+  "unified.memory.oom.group": "--oom-group",
+  "cpu.quota": "--cpus",
+  "cpu.period": "--cpu-period",
+  "cpu.burst": "--cpu-burst",
+  "cpu.shares": "--cpu-shares",
+  "cpu.idle": "--cpu-idle",
+  "cpu.cpus": "--cpuset-cpus",
+  "cpu.mems": "--cpuset-mems",
+  "pids.limit": "--pids-limit",
+  "blockIO.weight": "--blkio-weight",
+  "blockIO.weightDevice": "--blkio-weight-device",
+  "blockIO.throttle": "--device-read-bps, --device-write-bps, --device-read-iops or --device-write-iops",
+  "blockIO.throttleReadBpsDevice": "--device-read-bps",
+  "blockIO.throttleWriteBpsDevice": "--device-write-bps",
+  "blockIO.throttleReadIOPSDevice": "--device-read-iops",
+  "blockIO.throttleWriteIOPSDevice": "--device-write-iops",
+  hugepageLimits: "--hugepage-limit",
+};
+
+/** The flag that asks for a limit of `linux.resources`; its path there when no flag does. */
+function flagOf(limit: string): string {
+  const flag = FLAGS[limit];
+  if (flag !== undefined) return flag;
+  return limit.startsWith("unified.") ? `--cgroup-conf ${limit.slice("unified.".length)}` : limit;
+}
+
+/** The names of all limits in `resources`, for hosts where none can be applied. What lifts a limit is none. */
 export function limitNames(resources: LinuxResources): readonly string[] {
   const names: string[] = [];
   const collect = (prefix: string, members: object | undefined): void => {
-    for (const name of Object.keys(members ?? {})) names.push(`${prefix}.${name}`);
+    for (const [name, value] of Object.entries(members ?? {})) {
+      const lifts = value === false || (typeof value === "number" && value < 0);
+      if (!lifts) names.push(`${prefix}.${name}`);
+    }
   };
   collect("memory", resources.memory);
   collect("cpu", resources.cpu);

@@ -106,6 +106,9 @@ export function checkIdsAvailable(what: "CPU" | "memory node", asked: string, av
     throw new RuntimeError(
       "LIMIT_UNSUPPORTED",
       `Cannot bind the container to ${what} ${missing.join(", ")}: available are ${available.trim()}`,
+      {
+        hint: `${what === "CPU" ? "--cpuset-cpus" : "--cpuset-mems"} takes from what the cgroups above the container have`,
+      },
     );
   }
 }

@@ -8,7 +8,7 @@ import { RuntimeError } from "../errors.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { CgroupRecord } from "../plan/cgroup-plan.ts";
 import { applyPolicy } from "./apply-policy.ts";
-import type { Allowance } from "./capacity.ts";
+import { effectiveAllowance, type Allowance } from "./capacity.ts";
 import {
   errnoName,
   hostAllowance,
@@ -117,6 +117,12 @@ export async function setFrozen(record: CgroupRecord, frozen: boolean): Promise<
   }
   const settled = record.version === 2 ? await setV2Frozen(freezer, frozen) : await setV1Frozen(freezer, frozen);
   if (!settled) {
+    // Half frozen is neither.
+    if (frozen)
+      writeCgroupFile(
+        `${freezer}/${record.version === 2 ? "cgroup.freeze" : "freezer.state"}`,
+        record.version === 2 ? "0" : "THAWED",
+      );
     throw new RuntimeError("IO", `Cannot ${frozen ? "pause" : "resume"} the container: "${freezer}" did not settle`);
   }
 }
@@ -225,6 +231,7 @@ function v1Update(record: CgroupRecord & { readonly version: 1 }, resources: Lin
       quota: parseLimit(read(record, "cpu.cfs_quota_us") ?? "-1"),
       period: parseLimit(read(record, "cpu.cfs_period_us") ?? "100000"),
     },
+    parentCpus: effectiveAllowance(readLevelsAbove(record).slice(1)).cpus.value,
   });
   applyPolicy("enabled", unsupported, undefined);
   return writes;

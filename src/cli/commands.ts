@@ -8,6 +8,7 @@ import { killCommand } from "./containers/kill.ts";
 import { psCommand } from "./containers/ps.ts";
 import { rmCommand } from "./containers/rm.ts";
 import { IMAGE_COMMANDS } from "./images/image-commands.ts";
+import { pauseCommand, unpauseCommand } from "./containers/pause.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
 import { seccompCompileCommand } from "./seccomp-compile.ts";
@@ -15,12 +16,15 @@ import { seccompDisasmCommand } from "./seccomp-disasm.ts";
 import { seccompListCommand } from "./seccomp-list.ts";
 import { seccompSimulateCommand } from "./seccomp-simulate.ts";
 import { seccompVerifyCommand } from "./seccomp-verify.ts";
+import { statsCommand } from "./containers/stats.ts";
+import { systemPruneCommand } from "./system-prune.ts";
+import { updateCommand } from "./containers/update.ts";
 import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { path: ["image"], summary: "work on stored images" },
-  { path: ["system"], summary: "look after the image store" },
+  { path: ["system"], summary: "look after what pycri keeps on this host" },
   { path: ["seccomp"], summary: "work on seccomp profiles and filters" },
 ];
 
@@ -29,7 +33,12 @@ export const COMMANDS: readonly Command[] = [
   psCommand,
   killCommand,
   rmCommand,
+  statsCommand,
+  updateCommand,
+  pauseCommand,
+  unpauseCommand,
   ...IMAGE_COMMANDS,
+  systemPruneCommand,
   seccompCompileCommand,
   seccompDisasmCommand,
   seccompSimulateCommand,

@@ -25,9 +25,9 @@ function writeAll(descriptor: number, text: string | Uint8Array): boolean {
   return true;
 }
 
-/** Data: what the command was asked for. */
-export function writeOutput(text: string | Uint8Array): void {
-  writeAll(1, text);
+/** Data: what the command was asked for. @returns false when nobody reads it any more. */
+export function writeOutput(text: string | Uint8Array): boolean {
+  return writeAll(1, text);
 }
 
 /** Progress, warnings and errors, a line each. */

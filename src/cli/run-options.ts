@@ -2,6 +2,7 @@
 
 import { RuntimeError } from "../errors.ts";
 import type { RunOptions } from "../engine/request/run-options.ts";
+import { limitOptionsOf } from "./limit-options.ts";
 import type { ContainerValues } from "./run-syntax.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]?: T[Key] | undefined };
@@ -67,27 +68,7 @@ export function runOptionsOf(values: ContainerValues, operands: readonly string[
     privileged: values.privileged,
     securityOptions: values["security-opt"],
 
-    memory: values.memory,
-    memorySwap: values["memory-swap"],
-    memoryReservation: values["memory-reservation"],
-    memoryHigh: values["memory-high"],
-    oomKillDisable: values["oom-kill-disable"],
-    oomGroup: values["oom-group"],
-    cpus: values.cpus,
-    cpuQuota: values["cpu-quota"],
-    cpuPeriod: values["cpu-period"],
-    cpuBurst: values["cpu-burst"],
-    cpuShares: values["cpu-shares"],
-    cpuIdle: values["cpu-idle"],
-    cpusetCpus: values["cpuset-cpus"],
-    cpusetMems: values["cpuset-mems"],
-    pidsLimit: values["pids-limit"],
-    blkioWeight: values["blkio-weight"],
-    blkioWeightDevice: values["blkio-weight-device"],
-    deviceReadBps: values["device-read-bps"],
-    deviceWriteBps: values["device-write-bps"],
-    deviceReadIops: values["device-read-iops"],
-    deviceWriteIops: values["device-write-iops"],
+    ...limitOptionsOf(values),
     cgroups: values.cgroups as RunOptions["cgroups"],
     cgroupManager: values["cgroup-manager"] as RunOptions["cgroupManager"],
     cgroupParent: values["cgroup-parent"],

@@ -4,9 +4,10 @@
  */
 
 import type { OperandDefinition, OptionValues } from "./command.ts";
+import { LIMIT_OPTIONS } from "./limit-options.ts";
 import type { CommandSyntax } from "./parse-arguments.ts";
 
-/** Options of everything that makes a container of a root filesystem. */
+/** Options of everything that makes a container of a root filesystem, beside `LIMIT_OPTIONS`. */
 export const CONTAINER_OPTIONS = {
   rootfs: {
     type: "value",
@@ -184,27 +185,6 @@ export const CONTAINER_OPTIONS = {
     group: "Security",
   },
 
-  memory: { type: "value", short: "m", aliases: ["mem"], value: "SIZE", help: "memory limit", group: "Limits" },
-  "memory-swap": { type: "value", value: "SIZE", help: "limit of memory and swap together", group: "Limits" },
-  "memory-reservation": { type: "value", value: "SIZE", help: "memory to keep when memory is short", group: "Limits" },
-  "memory-high": { type: "value", value: "SIZE", help: "throttle above this much memory", group: "Limits" },
-  "oom-kill-disable": { type: "flag", help: "do not kill when memory runs out (cgroup v1)", group: "Limits" },
-  "oom-group": { type: "flag", help: "kill all of the container when memory runs out", group: "Limits" },
-  cpus: { type: "value", value: "N", help: "number of processors, e.g. 1.5", group: "Limits" },
-  "cpu-quota": { type: "value", value: "USEC", help: "processor time in a period", group: "Limits" },
-  "cpu-period": { type: "value", value: "USEC", help: "length of a period", group: "Limits" },
-  "cpu-burst": { type: "value", value: "USEC", help: "processor time that may be saved up", group: "Limits" },
-  "cpu-shares": { type: "value", short: "c", value: "N", help: "relative weight, 1024 by default", group: "Limits" },
-  "cpu-idle": { type: "flag", help: "run only when nobody else wants to", group: "Limits" },
-  "cpuset-cpus": { type: "value", value: "LIST", help: "processors to run on, e.g. 0-3,5", group: "Limits" },
-  "cpuset-mems": { type: "value", value: "LIST", help: "memory nodes to use", group: "Limits" },
-  "pids-limit": { type: "value", value: "N", help: "number of tasks, -1 for no limit", group: "Limits" },
-  "blkio-weight": { type: "value", value: "N", help: "block I/O weight, 10 to 1000", group: "Limits" },
-  "blkio-weight-device": { type: "list", value: "DEV:N", help: "block I/O weight of a device", group: "Limits" },
-  "device-read-bps": { type: "list", value: "DEV:SIZE", help: "bytes a second read from a device", group: "Limits" },
-  "device-write-bps": { type: "list", value: "DEV:SIZE", help: "bytes a second written to a device", group: "Limits" },
-  "device-read-iops": { type: "list", value: "DEV:N", help: "reads a second from a device", group: "Limits" },
-  "device-write-iops": { type: "list", value: "DEV:N", help: "writes a second to a device", group: "Limits" },
   cgroups: {
     type: "value",
     value: "MODE",
@@ -273,7 +253,7 @@ export const CONTAINER_OPTIONS = {
   },
 } as const;
 
-export type ContainerValues = OptionValues<typeof CONTAINER_OPTIONS>;
+export type ContainerValues = OptionValues<typeof CONTAINER_OPTIONS> & OptionValues<typeof LIMIT_OPTIONS>;
 
 const OUTPUT_OPTIONS = {
   "dry-run": { type: "flag", help: "print the plan and run nothing", group: "Output" },
@@ -301,6 +281,6 @@ export const CONTAINER_OPERANDS: readonly OperandDefinition[] = [
 
 export const RUN_SYNTAX: CommandSyntax = {
   operands: CONTAINER_OPERANDS,
-  options: { ...CONTAINER_OPTIONS, ...OUTPUT_OPTIONS },
+  options: { ...CONTAINER_OPTIONS, ...LIMIT_OPTIONS, ...OUTPUT_OPTIONS },
   optionsEndAtOperand: true,
 };

@@ -1,4 +1,4 @@
-/** Finding the cgroup of a running container, for the use cases that work on it. */
+/** Finding the cgroup of a running container, for the use cases that work on it. `action`: the verb of messages. */
 import type { CgroupRecord } from "../plan/cgroup-plan.ts";
 import { RuntimeError } from "../errors.ts";
 import { type ContainerState, findContainer } from "../store/container-store.ts";
@@ -9,19 +9,17 @@ export interface LiveContainer {
 }
 
 /** @throws RuntimeError CONTAINER_NOT_FOUND, INVALID_STATE, LIMIT_UNSUPPORTED for a container without a cgroup. */
-export function findLiveContainer(stateDirectory: string, wanted: string): LiveContainer {
+export function findLiveContainer(stateDirectory: string, wanted: string, action: string): LiveContainer {
   const state = findContainer(stateDirectory, wanted);
   if (state.status !== "running") {
-    throw new RuntimeError("INVALID_STATE", `Cannot do that to container "${wanted}": it is ${state.status}`);
+    throw new RuntimeError("INVALID_STATE", `Cannot ${action} the container "${wanted}": it is ${state.status}`);
   }
   const { cgroup } = state.config;
   if (cgroup === null) {
     throw new RuntimeError(
       "LIMIT_UNSUPPORTED",
-      `Cannot do that to container "${wanted}": it has no cgroup of its own`,
-      {
-        hint: "'pycri doctor' tells what a cgroup needs on this host; then start the container again",
-      },
+      `Cannot ${action} the container "${wanted}": it has no cgroup of its own`,
+      { hint: "start it with --name or a limit, on a host where a cgroup is delegated to you (docs/cgroups.md)" },
     );
   }
   return { state, cgroup };

@@ -8,6 +8,7 @@ import type { CgroupManager, PreparedCgroup } from "../cgroup/manager.ts";
 import { openManager } from "../cgroup/open-manager.ts";
 import { RuntimeError } from "../errors.ts";
 import type { BlockDevice, LinuxResources } from "../oci/linux-resources.ts";
+import { NO_CGROUP } from "../plan/cgroup-plan.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
 import { buildResources, DEFAULT_PIDS_LIMIT } from "../plan/resources.ts";
 import type { ResourceRequest, RunRequest } from "../plan/run-request.ts";
@@ -17,12 +18,15 @@ export interface ContainerCgroup extends PreparedCgroup {
   readonly resources: LinuxResources;
 }
 
+/** What a request says about cgroups. */
+export type CgroupWishes = Pick<RunRequest, "resources" | "cgroups" | "cgroupManager" | "cgroupParent">;
+
 /**
  * `sessionBus`: DBUS_SESSION_BUS_ADDRESS. `oomRecordFile`: see `CgroupRequest`. RuntimeError LIMIT_UNSUPPORTED for what
  * cannot be applied, unless `--cgroups` permits it.
  */
 export async function prepareCgroup(
-  request: Pick<RunRequest, "resources" | "cgroups" | "cgroupManager" | "cgroupParent">,
+  request: CgroupWishes,
   facts: HostFacts,
   container: {
     readonly id: string;
@@ -43,14 +47,29 @@ export async function prepareCgroup(
     deviceNumber,
     manager.limitsSwap,
   );
-  const prepared = await manager.prepare({
-    containerId: container.id,
-    resources,
-    oomRecordFile: container.oomRecordFile,
-    policy: request.cgroups,
-    dryRun: container.dryRun,
-  });
-  return { ...prepared, resources };
+  try {
+    const prepared = await manager.prepare({
+      containerId: container.id,
+      resources,
+      oomRecordFile: container.oomRecordFile,
+      policy: request.cgroups,
+      dryRun: container.dryRun,
+    });
+    return { ...prepared, resources };
+  } catch (error) {
+    if (asksForCgroup(request) || !(error instanceof RuntimeError)) throw error;
+    // Only the name spoke for a cgroup; the container runs as well without.
+    return {
+      plan: NO_CGROUP,
+      record: null,
+      resources: {},
+      warnings: [`the container has no cgroup: ${error.message}`],
+    };
+  }
+}
+
+function asksForCgroup({ resources, cgroupManager, cgroupParent }: CgroupWishes): boolean {
+  return Object.keys(resources).length > 0 || cgroupManager !== undefined || cgroupParent !== undefined;
 }
 
 function withDefaultPids(request: ResourceRequest, manager: CgroupManager): ResourceRequest {

@@ -2,7 +2,6 @@
 import { listProcesses, readLevelsAbove, readUsage } from "../cgroup/live-cgroup.ts";
 import { effectiveAllowance } from "../cgroup/capacity.ts";
 import type { CgroupUsage } from "../cgroup/usage.ts";
-import { RuntimeError } from "../errors.ts";
 import { listContainers } from "../store/container-store.ts";
 import { findLiveContainer, type LiveContainer } from "./live-container.ts";
 
@@ -27,13 +26,16 @@ export interface ContainerStats extends ContainerSample {
   readonly memoryPercent: number | null;
 }
 
-/**
- * The named containers, or every running one that has a cgroup. @throws RuntimeError for a named container that has none, or
- * does not run.
- */
-export function sampleContainers(stateDirectory: string, names: readonly string[]): readonly ContainerSample[] {
-  const containers =
-    names.length > 0 ? names.map((name) => findLiveContainer(stateDirectory, name)) : runningContainers(stateDirectory);
+/** The ids of named containers. @throws RuntimeError for one that has no cgroup or does not run. */
+export function findSampled(stateDirectory: string, names: readonly string[]): readonly string[] {
+  return names.map((name) => findLiveContainer(stateDirectory, name, "show").state.config.id);
+}
+
+/** The containers with these ids, or all (null), as far as they run and have a cgroup. */
+export function sampleContainers(stateDirectory: string, ids: readonly string[] | null): readonly ContainerSample[] {
+  const containers = runningContainers(stateDirectory).filter(
+    ({ state }) => ids === null || ids.includes(state.config.id),
+  );
   return containers.map(({ state: { config }, cgroup }) => {
     const usage = readUsage(cgroup);
     const levels = [...readLevelsAbove(cgroup), { ...UNBOUNDED, memory: usage.memory?.limit ?? Infinity }];
@@ -79,10 +81,4 @@ function cpuPercent(before: ContainerSample | undefined, after: ContainerSample)
   if (before === undefined || used === null || usedBefore === null || usedBefore === undefined) return null;
   const microseconds = Number(after.time - before.time) / 1000;
   return microseconds > 0 ? ((used.usage - usedBefore.usage) / microseconds) * 100 : null;
-}
-
-/** @throws RuntimeError CONTAINER_NOT_FOUND when there is nothing to show. */
-export function requireSamples(samples: readonly ContainerSample[]): readonly ContainerSample[] {
-  if (samples.length > 0) return samples;
-  throw new RuntimeError("CONTAINER_NOT_FOUND", "Cannot show statistics: no running container has a cgroup of its own");
 }

@@ -16,10 +16,10 @@ export async function updateContainer(
   wanted: string,
   request: ResourceRequest,
 ): Promise<string> {
-  const { state, cgroup } = findLiveContainer(stateDirectory, wanted);
+  const { state, cgroup } = findLiveContainer(stateDirectory, wanted, "update");
   const resources = buildResources(resolvePercentages(request, readLevelsAbove(cgroup)), deviceNumber, false);
   if (Object.keys(resources).length === 0) {
-    throw new RuntimeError("INVALID_ARGUMENT", `Cannot update container "${wanted}": no limit is given`);
+    throw new RuntimeError("INVALID_ARGUMENT", `Cannot update the container "${wanted}": no limit is given`);
   }
   await updateLimits(cgroup, resources);
   return state.config.id;

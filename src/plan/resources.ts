@@ -24,6 +24,7 @@ export function buildResources(
     limit: request.memory,
     swap: request.memorySwap ?? (limitsSwap && (request.memory ?? 0) > 0 ? 2 * (request.memory ?? 0) : undefined),
     reservation: request.memoryReservation,
+    swappiness: request.memorySwappiness,
     disableOOMKiller: request.oomKillDisable,
   });
   const cpu = prune({
@@ -46,6 +47,7 @@ export function buildResources(
     throttleWriteIOPSDevice: rates(request.deviceWriteIops),
   });
   const unified = prune({
+    ...request.unified,
     "memory.high": request.memoryHigh === undefined ? undefined : formatHigh(request.memoryHigh),
     "memory.oom.group": request.oomGroup === undefined ? undefined : String(Number(request.oomGroup)),
   });
@@ -55,6 +57,7 @@ export function buildResources(
     cpu: nonEmpty(cpu),
     pids,
     blockIO: nonEmpty(blockIO),
+    hugepageLimits: request.hugepageLimits,
     unified: nonEmpty(unified),
   });
 }

@@ -163,6 +163,7 @@ export interface ResourceRequest {
   readonly memorySwap?: number;
   readonly memoryReservation?: number;
   readonly memoryHigh?: number;
+  readonly memorySwappiness?: number;
   readonly oomKillDisable?: boolean;
   readonly oomGroup?: boolean;
   /** Microseconds a period. */
@@ -181,6 +182,9 @@ export interface ResourceRequest {
   readonly deviceWriteBps?: readonly { readonly path: string; readonly rate: number }[];
   readonly deviceReadIops?: readonly { readonly path: string; readonly rate: number }[];
   readonly deviceWriteIops?: readonly { readonly path: string; readonly rate: number }[];
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
+  /** Files of cgroup v2 and their contents, written verbatim. */
+  readonly unified?: Readonly<Record<string, string>>;
 }
 
 /** `--cgroups`. */

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { probeLandlockAbi } from "../../src/sys/kernel-features.ts";
 import { asCaller, caller } from "./caller.ts";
+import { lackOfCgroups } from "./cgroups.ts";
 import { assertNoProcesses, mountsBelow, pathsBelow } from "./leftovers.ts";
 import { environment, home, runtimeDirectory, scratch } from "./scratch.ts";
 
@@ -23,6 +24,7 @@ export type Need =
   | "root"
   | "apparmor"
   | "landlock"
+  | "cgroups"
   | "attributes"
   | "registry"
   | "skopeo"
@@ -65,6 +67,7 @@ const NEEDS: Readonly<Record<Need, () => string | null>> = {
   zstd: () => programs(["zstd", "zstd"]),
   root: () => (process.getuid?.() === 0 ? null : "only root can prepare this"),
   landlock: () => (probeLandlockAbi() >= 2 ? null : "the kernel has no Landlock ABI 2 (Linux 5.19, lsm=landlock)"),
+  cgroups: lackOfCgroups,
   apparmor: () => (existsSync("/sys/kernel/security/apparmor") ? null : "the kernel has no AppArmor"),
 };
 

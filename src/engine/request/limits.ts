@@ -46,13 +46,16 @@ function parseRlimitValue(text: string): number | null {
 
 /** Cgroup limits as options give them: numbers, or text with units. */
 export interface ResourceOptions {
+  /** Bytes, or a percentage (`50%`) of what the host and the cgroups above allow. */
   readonly memory?: string | number;
   readonly memorySwap?: string | number;
   readonly memoryReservation?: string | number;
   readonly memoryHigh?: string | number;
+  /** 0 to 100; cgroup v1 only. */
+  readonly memorySwappiness?: string | number;
   readonly oomKillDisable?: boolean;
   readonly oomGroup?: boolean;
-  /** Processors, fractions allowed: short for quota and period. */
+  /** Processors, fractions allowed: short for quota and period. Or a percentage. */
   readonly cpus?: string | number;
   /** Microseconds. */
   readonly cpuQuota?: string | number;
@@ -62,6 +65,7 @@ export interface ResourceOptions {
   readonly cpuIdle?: boolean;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
+  /** Tasks, or a percentage. */
   readonly pidsLimit?: string | number;
   readonly blkioWeight?: string | number;
   /** `PATH:WEIGHT`. */
@@ -71,6 +75,10 @@ export interface ResourceOptions {
   readonly deviceWriteBps?: readonly string[];
   readonly deviceReadIops?: readonly string[];
   readonly deviceWriteIops?: readonly string[];
+  /** `PAGE:SIZE`. */
+  readonly hugepageLimits?: readonly string[];
+  /** `FILE=VALUE`: files of cgroup v2, written as they are. */
+  readonly cgroupConf?: readonly string[];
 }
 
 /** The kernel's default bandwidth period, sched/fair.c. */
@@ -78,24 +86,41 @@ const CPU_PERIOD = 100_000;
 /** Below a millisecond the kernel refuses a quota. */
 const LEAST_QUOTA = 1_000;
 
-/** Limits that were not given stay absent; 0 means unlimited, as with Docker. */
-export function parseResources(options: ResourceOptions): ResourceRequest {
+/**
+ * Limits that were not given stay absent; 0 means unlimited, as with Docker. `update`: for a container that runs, whose
+ * memory limit --memory-swap may go with.
+ */
+export function parseResources(options: ResourceOptions, purpose: "run" | "update" = "run"): ResourceRequest {
   const most = Number.MAX_SAFE_INTEGER;
 
-  const memory = limit("--memory", options.memory);
+  const percent = withoutUndefined({
+    memory: percentage("--memory", options.memory),
+    cpus: percentage("--cpus", options.cpus),
+    pids: percentage("--pids-limit", options.pidsLimit),
+  });
+  const memory = percent.memory === undefined ? limit("--memory", options.memory) : undefined;
   const memorySwap = limit("--memory-swap", options.memorySwap);
-  if (memorySwap !== undefined && memorySwap !== -1 && (memory === undefined || memory === -1 || memorySwap < memory)) {
+  // With a percentage the sum is compared when its bytes are known.
+  const known = percent.memory === undefined && (purpose === "run" || memory !== undefined);
+  if (
+    known &&
+    memorySwap !== undefined &&
+    memorySwap !== -1 &&
+    (memory === undefined || memory === -1 || memorySwap < memory)
+  ) {
     const hint = "it counts memory and swap together: give --memory, too, and at least as much";
     throw invalidValue("--memory-swap", String(options.memorySwap), hint);
   }
-  const bandwidth = parseBandwidth(options);
-  const pids = whole("--pids-limit", options.pidsLimit, -1, most);
+  const bandwidth = parseBandwidth(options, percent.cpus !== undefined);
+  const pids = percent.pids === undefined ? whole("--pids-limit", options.pidsLimit, -1, most) : undefined;
 
   return withoutUndefined({
+    percent: Object.keys(percent).length === 0 ? undefined : percent,
     memory,
     memorySwap,
     memoryReservation: limit("--memory-reservation", options.memoryReservation),
     memoryHigh: limit("--memory-high", options.memoryHigh),
+    memorySwappiness: whole("--memory-swappiness", options.memorySwappiness, 0, 100),
     oomKillDisable: options.oomKillDisable,
     oomGroup: options.oomGroup,
     ...bandwidth,
@@ -114,7 +139,30 @@ export function parseResources(options: ResourceOptions): ResourceRequest {
     deviceWriteBps: rates("--device-write-bps", options.deviceWriteBps, parseSize),
     deviceReadIops: rates("--device-read-iops", options.deviceReadIops, parseOperations),
     deviceWriteIops: rates("--device-write-iops", options.deviceWriteIops, parseOperations),
+    hugepageLimits: options.hugepageLimits?.map(parseHugepageLimit),
+    unified: options.cgroupConf === undefined ? undefined : Object.fromEntries(options.cgroupConf.map(parseConf)),
   });
+}
+
+/** `50%` → 50; undefined for anything that is no percentage. */
+function percentage(option: string, value: string | number | undefined): number | undefined {
+  if (typeof value !== "string" || !value.endsWith("%")) return undefined;
+  const share = /^\d+(\.\d+)?%$/.test(value) ? Number(value.slice(0, -1)) : NaN;
+  if (!(share > 0 && share <= 100)) throw invalidValue(option, value, "a percentage is above 0 and at most 100");
+  return share;
+}
+
+function parseHugepageLimit(value: string): { readonly pageSize: string; readonly limit: number } {
+  const match = /^([1-9]\d*[KMG]B):(.+)$/.exec(value);
+  if (match === null) throw invalidValue("--hugepage-limit", value, "write PAGE:SIZE, e.g. 2MB:64m");
+  return { pageSize: match[1] ?? "", limit: parseLimit("--hugepage-limit", match[2] ?? "") };
+}
+
+/** `memory.high=1024` → its file and contents; the managers check the name. */
+function parseConf(value: string): readonly [string, string] {
+  const equals = value.indexOf("=");
+  if (equals < 1) throw invalidValue("--cgroup-conf", value, "write FILE=VALUE, e.g. memory.high=1073741824");
+  return [value.slice(0, equals), value.slice(equals + 1)];
 }
 
 function limit(option: string, value: string | number | undefined): number | undefined {
@@ -126,11 +174,15 @@ function whole(option: string, value: string | number | undefined, least: number
   return value === undefined ? undefined : parseInteger(option, value, least, most);
 }
 
-function parseBandwidth(options: ResourceOptions): Pick<ResourceRequest, "cpuQuota" | "cpuPeriod"> {
+function parseBandwidth(
+  options: ResourceOptions,
+  isPercentage: boolean,
+): Pick<ResourceRequest, "cpuQuota" | "cpuPeriod"> {
   if (options.cpus !== undefined) {
     if (options.cpuQuota !== undefined || options.cpuPeriod !== undefined) {
       throw invalidValue("--cpus", String(options.cpus), "give --cpus, or --cpu-quota with --cpu-period, not both");
     }
+    if (isPercentage) return {};
     const cpus = parseDecimal("--cpus", options.cpus);
     if (cpus === 0) return {};
     const cpuQuota = Math.round(cpus * CPU_PERIOD);

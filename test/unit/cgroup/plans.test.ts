@@ -142,14 +142,30 @@ describe("limits that cannot be applied", () => {
   it("are an error with a way out", () => {
     assert.throws(() => applyPolicy("enabled", unsupported, "do this"), {
       code: "LIMIT_UNSUPPORTED",
-      message: "Cannot apply cpu.cpus: the cpuset controller is not delegated to you",
+      message: "Cannot apply --cpuset-cpus: the cpuset controller is not delegated to you",
       hint: "do this; --cgroups=auto applies what can be applied and warns about the rest",
     });
   });
 
+  it("are called by their flags, each once, or by their place in the Spec", () => {
+    const reason = "no";
+    const limits = ["cpu.quota", "cpu.quota", "unified.memory.high", "unified.io.latency", "rdma.mlx5"];
+    assert.throws(
+      () =>
+        applyPolicy(
+          "enabled",
+          limits.map((limit) => ({ limit, reason })),
+          undefined,
+        ),
+      {
+        message: "Cannot apply --cpus, --memory-high, --cgroup-conf io.latency, rdma.mlx5: no",
+      },
+    );
+  });
+
   it("are one warning under --cgroups=auto", () => {
     assert.deepEqual(applyPolicy("auto", unsupported, undefined), [
-      "limits not applied: cpu.cpus: the cpuset controller is not delegated to you",
+      "limits not applied: --cpuset-cpus: the cpuset controller is not delegated to you",
     ]);
     assert.deepEqual(applyPolicy("auto", [], undefined), []);
   });
@@ -160,6 +176,7 @@ describe("limits that cannot be applied", () => {
       ["memory.limit", "cpu.shares", "pids.limit", "unified.memory.high"],
     );
     assert.deepEqual(limitNames({ devices: [{ allow: false }] }), []);
+    assert.deepEqual(limitNames({ memory: { limit: -1, disableOOMKiller: false }, pids: { limit: -1 } }), []);
   });
 
   it("include CPUs that the parent does not have", () => {

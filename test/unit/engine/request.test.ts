@@ -325,3 +325,35 @@ test("one id map stands for both", () => {
     gidMappings: map,
   });
 });
+
+test("limits in per cent", () => {
+  assert.deepEqual(parseResources({ memory: "50%", cpus: "12.5%", pidsLimit: "1%" }), {
+    percent: { memory: 50, cpus: 12.5, pids: 1 },
+  });
+  assert.deepEqual(parseResources({ memory: "50%", memorySwap: "1g" }), {
+    percent: { memory: 50 },
+    memorySwap: 1_073_741_824,
+  });
+  for (const text of ["0%", "101%", "-5%", "x%", "%"]) refuses(() => parseResources({ memory: text }), text);
+});
+
+test("huge pages, and files of cgroup v2 as they are", () => {
+  assert.deepEqual(
+    parseResources({ hugepageLimits: ["2MB:64m", "1GB:-1"], cgroupConf: ["io.latency=8:0 target=10=20"] }),
+    {
+      hugepageLimits: [
+        { pageSize: "2MB", limit: 67_108_864 },
+        { pageSize: "1GB", limit: -1 },
+      ],
+      unified: { "io.latency": "8:0 target=10=20" },
+    },
+  );
+  for (const text of ["2MB", "2:64m", "../x:1"]) refuses(() => parseResources({ hugepageLimits: [text] }), text);
+  for (const text of ["memory.high", "=1"]) refuses(() => parseResources({ cgroupConf: [text] }), text);
+});
+
+test("an update may name the sum of memory and swap alone", () => {
+  assert.deepEqual(parseResources({ memorySwap: "1g" }, "update"), { memorySwap: 1_073_741_824 });
+  refuses(() => parseResources({ memorySwap: "1g" }), "1g");
+  refuses(() => parseResources({ memory: "2g", memorySwap: "1g" }, "update"), "1g");
+});

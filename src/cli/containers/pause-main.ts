@@ -1,0 +1,14 @@
+/** The code behind `pycri pause`. */
+
+import { pauseContainer } from "../../engine/pause.ts";
+import type { Invocation } from "../command.ts";
+import { stateDirectory } from "./operand.ts";
+import { writeOutput } from "../output.ts";
+
+export async function execute({ operands }: Invocation): Promise<number> {
+  for (const name of operands) {
+    await pauseContainer(stateDirectory(), name);
+    writeOutput(`${name}\n`);
+  }
+  return 0;
+}
