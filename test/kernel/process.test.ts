@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { caller } from "../support/caller.ts";
 import { inside, runScript } from "../support/inside.ts";
 import { kernelTest } from "../support/kernel-test.ts";
-import { descendants } from "../support/leftovers.ts";
+import { descendants, until } from "../support/leftovers.ts";
 import { busyboxRoot } from "../support/root-filesystem.ts";
 import { outcomeOf, pycri, startPycri } from "../support/run.ts";
 import { scratch } from "../support/scratch.ts";
@@ -158,6 +158,8 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGU
 
   kernelTest(`${signal} ends a command that does not handle it`, async () => {
     const child = await startReady([], "echo ready; exec sleep 1000");
+    // The shell before it catches SIGINT.
+    await until("the shell is replaced", () => descendants(child.pid).some(({ name }) => name === "sleep"));
     const outcome = outcomeOf(child);
     child.kill(signal);
     assert.equal((await outcome).status, 128 + constants.signals[signal]);
