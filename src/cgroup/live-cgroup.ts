@@ -147,6 +147,12 @@ export function isFrozen(record: CgroupRecord): boolean {
   return parseFlatKeyed(read(record, "cgroup.events") ?? "").get("frozen") === 1;
 }
 
+/** After a SIGKILL: what the freezer of cgroup v1 holds dies only when it thaws; v2 lets it die at once. */
+export function letDie(record: CgroupRecord): void {
+  if (record.version === 1 && isFrozen(record))
+    writeCgroupFile(`${record.directories["freezer"]}/freezer.state`, "THAWED");
+}
+
 /** SIGKILL everything in the cgroup and below: cgroup.kill, else frozen, so that no fork outruns the signals. */
 export async function killAll(record: CgroupRecord): Promise<void> {
   if (record.version === 2) {

@@ -1,5 +1,7 @@
 /** `pycri kill`: a signal for a container's first process. */
 
+import { constants } from "node:os";
+import { letDie } from "../cgroup/live-cgroup.ts";
 import { RuntimeError } from "../errors.ts";
 import { findContainer, readContainer } from "../store/container-store.ts";
 import { closeProcess, openProcess, signalProcess } from "../sys/process-signals.ts";
@@ -16,6 +18,7 @@ export function killContainer(stateDirectory: string, wanted: string, signal: nu
   try {
     // Read again once the process is held: had it ended in between, another could have got its id.
     if (process !== null && readContainer(stateDirectory, config.id)?.pid === pid && signalProcess(process, signal)) {
+      if (signal === constants.signals.SIGKILL && config.cgroup !== null) letDie(config.cgroup);
       return config.id;
     }
   } finally {

@@ -233,7 +233,7 @@ cgroupTest("pause stops progress, unpause lets it go on", async () => {
   await end(running);
 });
 
-cgroupTest("a paused container can be ended, by signal and by SIGKILL of pycri", async () => {
+cgroupTest("a paused container can be ended: by a signal to pycri, its SIGKILL, and pycri kill", async () => {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const running = await start("frozen", [], "echo ready; exec sleep 1000");
     await succeed(["pause", "frozen"], "frozen\n");
@@ -241,6 +241,12 @@ cgroupTest("a paused container can be ended, by signal and by SIGKILL of pycri",
     await running.outcome;
     await assertNoProcesses();
   }
+  const running = await start("frozen", [], "echo ready; exec sleep 1000");
+  await succeed(["pause", "frozen"], "frozen\n");
+  const listed = await pycri(["ps", "--format={{.Names}} {{.Status}}"], options);
+  assert.match(listed.stdout, /^frozen Up .* \(Paused\)$/m);
+  await succeed(["kill", "frozen"], "frozen\n");
+  assert.equal((await running.outcome).status, 137);
 });
 
 cgroupTest("stats count what the container uses", async () => {
@@ -348,6 +354,8 @@ cgroupTest("what a killed janitor leaves is pruned, what runs is not", async () 
   const crashed = await start("crashed", ["--memory=64m"], "echo ready; exec sleep 1000");
   const janitor = descendants().find(({ name }) => name === "pycri-janitor");
   assert.ok(janitor !== undefined);
+  // A monitor that runs would replace its janitor.
+  crashed.child.kill("SIGSTOP");
   process.kill(janitor.pid, "SIGKILL");
   crashed.child.kill("SIGKILL");
   await crashed.outcome;
