@@ -9,7 +9,7 @@ check_node
 # shellcheck disable=SC2086
 [ -e build/complete ] || install_packages $build_needs || exit 1
 install_packages newuidmap:uidmap busybox:busybox-static mmdebstrap:mmdebstrap gcc:gcc crun:crun runc:runc \
-  /usr/include/seccomp.h:libseccomp-dev /usr/share/containers/seccomp.json:golang-github-containers-common \
+  /usr/include/seccomp.h:libseccomp-dev \
   docker-registry:docker-registry htpasswd:apache2-utils openssl:openssl curl:curl zstd:zstd getfattr:attr \
   podman:podman skopeo:skopeo umoci:umoci ||
   say "Going on without: the tests that need them are skipped, and say so."

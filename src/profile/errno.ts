@@ -38,7 +38,7 @@ const parisc: Readonly<Record<number, string>> = {
   244: "EALREADY EINPROGRESS",
   247: "ENOTEMPTY ENAMETOOLONG ELOOP",
   251: "ENOSYS",
-  253: "ECANCELLED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON",
+  253: "ECANCELED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON",
 };
 
 /** Second names of the same number, by the first one. */

@@ -7,6 +7,7 @@
  *     optimize LEVEL                      SCMP_FLTATR_CTL_OPTIMIZE
  *     rule ACTION NAME [INDEX OP A B]...  OP is one of ne lt le eq ge gt masked; for masked A is the mask, B the datum
  *     name ARCH NUMBER                    prints the call's name or "-", without making a filter
+ *     token ARCH                          prints its SCMP_ARCH_*, likewise
  *
  * Writes the program to standard output, and names that libseccomp does not know to standard error.
  */
@@ -110,6 +111,10 @@ int main(void) {
       char *name = seccomp_syscall_resolve_num_arch(token, (int)strtoul(state, NULL, 0));
       puts(name == NULL ? "-" : name);
       free(name);
+      continue;
+    }
+    if (strcmp(word, "token") == 0) {
+      printf("%" PRIu32 "\n", token_of(strtok_r(NULL, " \n", &state)));
       continue;
     }
     if (strcmp(word, "default") == 0) {

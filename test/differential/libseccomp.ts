@@ -81,6 +81,15 @@ export function namesOfNumbers(numbers: readonly (readonly [ArchitectureName, nu
     .map((name) => (name === "-" ? null : name));
 }
 
+/** Its SCMP_ARCH_* values, which are the kernel's AUDIT_ARCH_* but for x32. */
+export function tokensOf(architectures: readonly ArchitectureName[]): readonly number[] {
+  return ask(architectures.map((name) => `token ${name}`))
+    .toString("utf8")
+    .trimEnd()
+    .split("\n")
+    .map(Number);
+}
+
 /** Whether it was built with this architecture. */
 export function knowsArchitecture(architecture: ArchitectureName): boolean {
   return program !== undefined && spawnSync(program, { input: `name ${architecture} 0\n` }).status === 0;

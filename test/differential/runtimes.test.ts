@@ -3,7 +3,7 @@
  * that includes its ENOSYS answer for newer calls.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { formatAction } from "../../src/profile/action-text.ts";
 import { ENOSYS, SECCOMP_RET_ERRNO } from "../../src/profile/action.ts";
 import { architectureOf } from "../../src/profile/architectures.ts";
@@ -14,26 +14,26 @@ import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../..
 import { toOciSeccomp } from "../../src/profile/to-oci.ts";
 import { evaluate } from "../../src/seccomp/evaluate.ts";
 import { simulate } from "../../src/seccomp/simulate.ts";
+import { repository } from "../support/repository.ts";
 import { causeOf, describeCall, isNewerThanNamed } from "./differences.ts";
 import { differentialTest } from "./libseccomp.ts";
 import { installedFilter, lackingForReading, type Runtime } from "./runtimes.ts";
 import { callsOf } from "./vectors.ts";
 
 const target: ResolveTarget = { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } };
-const CONTAINERS_COMMON = "/usr/share/containers/seccomp.json";
 
 const profiles: readonly (readonly [string, () => Profile])[] = [
-  ["default", () => builtinProfile("default")],
-  ["baseline", () => builtinProfile("baseline")],
-  ["ci", () => builtinProfile("ci")],
-  ["containers/common", () => parseProfileText(readFileSync(CONTAINERS_COMMON, "utf8"))],
+  ...(["default", "baseline", "ci"] as const).map((name) => [name, () => builtinProfile(name)] as const),
+  ...["moby-default", "containers-common", "runc-syscall-test1", "runc-syscall-test2"].map(
+    (name) =>
+      [name, () => parseProfileText(readFileSync(`${repository}/test/data/profiles/${name}.json`, "utf8"))] as const,
+  ),
 ];
 
 for (const runtime of ["runc", "crun"] as const)
   for (const [name, profile] of profiles)
     differentialTest(`${name} decides as the filter that ${runtime} installs`, [runtime, "busybox"], (context) => {
-      const reason =
-        name === "containers/common" && !existsSync(CONTAINERS_COMMON) ? "no profile" : lackingForReading();
+      const reason = lackingForReading();
       if (reason !== null) {
         assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${reason}`);
         context.skip(reason);

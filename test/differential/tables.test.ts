@@ -9,10 +9,32 @@ import { test } from "node:test";
 import { type ArchitectureName, architectures } from "../../src/profile/architectures.ts";
 import { parseRelease, releaseOf, syscallTable } from "../../src/profile/syscall-tables.ts";
 import { repository } from "../support/repository.ts";
-import { differentialTest, knowsArchitecture, namesOfNumbers } from "./libseccomp.ts";
+import { differentialTest, knowsArchitecture, namesOfNumbers, tokensOf } from "./libseccomp.ts";
 
 /** libseccomp 2.5.4 (Debian 12) ends with Linux 5.17: calls of 6.0 and later cannot be compared there. */
 const FIRST_UNKNOWN = parseRelease("6.0");
+
+/** EM_* | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE of linux/audit.h, for what an old libseccomp lacks. */
+const NOTED_TOKENS: Partial<Record<ArchitectureName, number>> = {
+  loongarch64: 0xc0000102,
+  m68k: 0x00000004,
+  sh: 0x4000002a,
+  sheb: 0x0000002a,
+};
+
+/** libseccomp marks x32 by leaving the 64-bit flag out; the kernel gives its calls x86_64's value. */
+const X32_TOKEN = 0x4000003e;
+
+differentialTest("every architecture has the AUDIT_ARCH value that libseccomp gives it", [], () => {
+  const known = [...architectures.keys()].filter(knowsArchitecture);
+  const tokens = tokensOf(known);
+  for (const { name, auditArchitecture, bigEndian } of architectures.values()) {
+    const token = tokens[known.indexOf(name)] ?? NOTED_TOKENS[name];
+    assert.equal(name === "x32" ? X32_TOKEN : auditArchitecture, token, name);
+    assert.equal(bigEndian, Math.floor((token ?? 0) / 0x40000000) % 2 === 0, name);
+  }
+  assert.ok(known.length >= 19, `only ${known.length} are known to libseccomp`);
+});
 
 differentialTest("every number has the name that libseccomp knows", [], () => {
   const known = [...architectures.values()].filter(({ name }) => knowsArchitecture(name));
