@@ -128,9 +128,9 @@ export class Analysis {
       this.outcome = grown<i32>(this.outcome);
       this.cached = grown<bool>(this.cached);
     }
-    this.first[this.count] = first;
-    this.outcome[this.count] = outcome;
-    this.cached[this.count] = cached;
+    unchecked((this.first[this.count] = first));
+    unchecked((this.outcome[this.count] = outcome));
+    unchecked((this.cached[this.count] = cached));
     this.count++;
     if (++this.total > RANGE_LIMIT) this.exhausted = true;
   }

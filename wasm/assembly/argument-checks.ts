@@ -33,7 +33,11 @@ export class ArgumentChecks {
 
   /** The instruction that begins the checks of `rule`. */
   build(rule: CallRule, bigEndian: bool): i32 {
-    if (applies(ORDER_COMPARISONS)) orderComparisons(rule);
+    if (applies(ORDER_COMPARISONS) && isWorthOrdering(rule)) {
+      // The rule itself stays as it is: the proof reads it afterwards.
+      rule = copyOf(rule);
+      orderComparisons(rule);
+    }
     const highFirstSize = this.sizeOf(rule, bigEndian, false);
     let lowFirst = false;
     this.size = highFirstSize;
@@ -64,13 +68,33 @@ export class ArgumentChecks {
   }
 }
 
+function isWorthOrdering(rule: CallRule): bool {
+  return rule.clauseCount > 1 && lengthOf(rule) <= COUNTING_LIMIT;
+}
+
+/** A rule with clauses and comparisons of its own. */
+function copyOf(rule: CallRule): CallRule {
+  const copy = copied(changetype<usize>(rule), 1, offsetof<CallRule>());
+  const clauses = copied(rule.clauses, rule.clauseCount, offsetof<Clause>());
+  changetype<CallRule>(copy).clauses = clauses;
+  for (let i: u32 = 0; i < rule.clauseCount; i++) {
+    const clause = changetype<Clause>(clauses + i * offsetof<Clause>());
+    clause.comparisons = copied(clause.comparisons, clause.comparisonCount, offsetof<Comparison>());
+  }
+  return changetype<CallRule>(copy);
+}
+
+function copied(from: usize, count: u32, size: usize): usize {
+  const copy = heap.alloc(count * size);
+  memory.copy(copy, from, count * size);
+  return copy;
+}
+
 /**
  * Puts the comparisons that most clauses share first, so that the clauses share the test. The order within a clause has
  * no meaning.
  */
 function orderComparisons(rule: CallRule): void {
-  if (rule.clauseCount < 2) return;
-  if (lengthOf(rule) > COUNTING_LIMIT) return;
   for (let i: u32 = 0; i < rule.clauseCount; i++) {
     const clause = clauseOf(rule, i);
     for (let j: u32 = 1; j < clause.comparisonCount; j++) {
@@ -119,16 +143,7 @@ function occurrences(rule: CallRule, wanted: Comparison): i32 {
 }
 
 function exchange(a: Comparison, b: Comparison): void {
-  const index = a.index;
-  const operator = a.operator;
-  const value = a.value;
-  const mask = a.mask;
-  a.index = b.index;
-  a.operator = b.operator;
-  a.value = b.value;
-  a.mask = b.mask;
-  b.index = index;
-  b.operator = operator;
-  b.value = value;
-  b.mask = mask;
+  const before = copied(changetype<usize>(a), 1, offsetof<Comparison>());
+  memory.copy(changetype<usize>(a), changetype<usize>(b), offsetof<Comparison>());
+  memory.copy(changetype<usize>(b), before, offsetof<Comparison>());
 }

@@ -28,10 +28,10 @@ export class Segments {
       this.weight = grown<f64>(this.weight);
       this.listed = grown<i32>(this.listed);
     }
-    this.first[this.count] = first;
-    this.node[this.count] = node;
-    this.weight[this.count] = 0;
-    this.listed[this.count] = 0;
+    unchecked((this.first[this.count] = first));
+    unchecked((this.node[this.count] = node));
+    unchecked((this.weight[this.count] = 0));
+    unchecked((this.listed[this.count] = 0));
     this.count++;
   }
 

@@ -142,9 +142,9 @@ export class SymbolicExecution {
       this.visitResult = grown<i32>(this.visitResult);
     }
     const visit = this.visitCount++;
-    this.visitState[visit] = state;
-    this.visitNext[visit] = this.firstVisit[pc];
-    this.firstVisit[pc] = visit + 1;
+    unchecked((this.visitState[visit] = state));
+    unchecked((this.visitNext[visit] = this.firstVisit[pc]));
+    unchecked((this.firstVisit[pc] = visit + 1));
   }
 
   private resultAt(pc: u32, state: i32): i32 {
@@ -179,7 +179,7 @@ export class SymbolicExecution {
   private replaced(pc: u32, state: i32, field: i32, value: i32): i32 {
     if (value != UNKNOWN) {
       const fields = this.fields;
-      for (let i = 0; i < 18; i++) fields[i] = this.states[state * 18 + i];
+      for (let i = 0; i < 18; i++) fields[i] = unchecked(this.states[state * 18 + i]);
       fields[field] = value;
       const after = this.internState(fields);
       if (after != UNKNOWN) return after;
@@ -236,7 +236,8 @@ export class SymbolicExecution {
 
   private internValue(kind: u8, operand: u32, word: i32): i32 {
     for (let value = 0; value < this.valueCount; value++) {
-      if (this.kind[value] == kind && this.operand[value] == operand && this.word[value] == word) return value;
+      if (unchecked(this.kind[value] != kind || this.operand[value] != operand)) continue;
+      if (unchecked(this.word[value]) == word) return value;
     }
     if (this.valueCount == LIMIT) return UNKNOWN;
     const value = this.valueCount++;
@@ -251,7 +252,7 @@ export class SymbolicExecution {
     let constant = true;
     let k: u32 = 0;
     for (let position = 0; position < WORD_BITS; position++) {
-      const bit = this.scratch[position];
+      const bit = unchecked(this.scratch[position]);
       if (bit == TRUE) k |= 1 << position;
       else if (bit != FALSE) constant = false;
     }
@@ -290,13 +291,16 @@ export class SymbolicExecution {
     switch (code & ~8) {
       case 0x54:
         if (known && this.kind[a] == WORD) return this.wordValue(this.word[a], this.operand[a] & k);
-        for (let i = 0; i < WORD_BITS; i++) scratch[i] = this.diagram.and(this.bitOf(a, i), this.bitOf(b, i));
+        for (let i = 0; i < WORD_BITS; i++)
+          unchecked((scratch[i] = this.diagram.and(this.bitOf(a, i), this.bitOf(b, i))));
         return this.vector();
       case 0x44:
-        for (let i = 0; i < WORD_BITS; i++) scratch[i] = this.diagram.or(this.bitOf(a, i), this.bitOf(b, i));
+        for (let i = 0; i < WORD_BITS; i++)
+          unchecked((scratch[i] = this.diagram.or(this.bitOf(a, i), this.bitOf(b, i))));
         return this.vector();
       case 0xa4:
-        for (let i = 0; i < WORD_BITS; i++) scratch[i] = this.diagram.xor(this.bitOf(a, i), this.bitOf(b, i));
+        for (let i = 0; i < WORD_BITS; i++)
+          unchecked((scratch[i] = this.diagram.xor(this.bitOf(a, i), this.bitOf(b, i))));
         return this.vector();
       case 0x04:
         return this.sum(a, b, false);
@@ -339,7 +343,7 @@ export class SymbolicExecution {
   private shifted(a: i32, by: i32): i32 {
     for (let i = 0; i < WORD_BITS; i++) {
       const from = i - by;
-      this.scratch[i] = from < 0 || from >= WORD_BITS ? FALSE : this.bitOf(a, from);
+      unchecked((this.scratch[i] = from < 0 || from >= WORD_BITS ? FALSE : this.bitOf(a, from)));
     }
     return this.vector();
   }
@@ -350,7 +354,7 @@ export class SymbolicExecution {
       const x = this.bitOf(a, i);
       const y = subtract ? this.diagram.not(this.bitOf(b, i)) : this.bitOf(b, i);
       const half = this.diagram.xor(x, y);
-      this.scratch[i] = this.diagram.xor(half, carry);
+      unchecked((this.scratch[i] = this.diagram.xor(half, carry)));
       carry = this.diagram.or(this.diagram.and(x, y), this.diagram.and(half, carry));
     }
     return this.vector();

@@ -83,13 +83,41 @@ const clause: fc.Arbitrary<Clause> = fc.record({
   action,
 });
 
+/** Clauses made of few comparisons, so that some recur and others do not. */
+const recurring: fc.Arbitrary<Clause[]> = fc
+  .uniqueArray(comparison, { minLength: 2, maxLength: 4, selector: ({ index, operator }) => `${index}${operator}` })
+  .chain((pool) =>
+    fc.array(fc.record({ comparisons: fc.shuffledSubarray(pool, { minLength: 1 }), action }), {
+      minLength: 2,
+      maxLength: 5,
+    }),
+  );
+
+/** One argument compared with many constants, adjacent ones among them. */
+const alternatives: fc.Arbitrary<Clause[]> = fc.integer({ min: 0, max: 5 }).chain((index) =>
+  fc.array(
+    fc.record({
+      comparisons: fc.tuple(
+        fc.record({
+          index: fc.constant(index),
+          operator: fc.constantFrom<ComparisonOperator>("EQ", "EQ", "EQ", "GE", "LT", "NE"),
+          value: fc.oneof(fc.bigInt({ min: 0n, max: 12n }), value),
+          mask: fc.constant(0xffffffffffffffffn),
+        }),
+      ),
+      action,
+    }),
+    { minLength: 4, maxLength: 12 },
+  ),
+);
+
 function callRule(number: number, argumentBits: 32 | 64): fc.Arbitrary<CallRule> {
   return fc.record({
     number: fc.constant(number),
     argumentBits: fc.constant(argumentBits),
     clauses: fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },
-      { weight: 1, arbitrary: fc.array(clause, { maxLength: 4 }) },
+      { weight: 1, arbitrary: fc.oneof(fc.array(clause, { maxLength: 4 }), recurring, alternatives) },
     ),
     otherwise: action,
   });
@@ -128,7 +156,7 @@ function architectureRules(auditArchitecture: number): fc.Arbitrary<Architecture
   });
 }
 
-export const filters: fc.Arbitrary<Filter> = fc
+const mixed: fc.Arbitrary<Filter> = fc
   .shuffledSubarray(Object.values(ARCHITECTURE), { maxLength: 3 })
   .chain((architectures) =>
     fc.record({
@@ -136,6 +164,29 @@ export const filters: fc.Arbitrary<Filter> = fc
       unknownArchitecture: action,
     }),
   );
+
+/** So many numbers with outcomes of their own that conditional jumps do not reach from one end to the other. */
+const long: fc.Arbitrary<Filter> = fc
+  .record({ every: fc.integer({ min: 1, max: 3 }), count: fc.integer({ min: 150, max: 400 }), clauses: alternatives })
+  .map(({ every, count, clauses }) => ({
+    architectures: [
+      {
+        auditArchitecture: ARCHITECTURE.x86_64,
+        bigEndian: false,
+        calls: Array.from({ length: count }, (_, index) => ({
+          number: index * every,
+          argumentBits: 64 as const,
+          clauses: index % 50 === 7 ? clauses : [],
+          otherwise: ACTION.errno + (index % 97),
+        })),
+        ranges: [],
+        defaultAction: ACTION.allow,
+      },
+    ],
+    unknownArchitecture: ACTION.killThread,
+  }));
+
+export const filters: fc.Arbitrary<Filter> = fc.oneof({ weight: 30, arbitrary: mixed }, { weight: 1, arbitrary: long });
 
 function around(constant: bigint): bigint[] {
   return [constant - 1n, constant, constant + 1n, constant ^ (1n << 32n), constant & 0xffffffffn].map((near) =>
