@@ -14,10 +14,10 @@ import { parseProfileText } from "../profile/parse-profile.ts";
 import type { Profile } from "../profile/profile.ts";
 import { resolveProfile, type ResolveTarget } from "../profile/resolve-profile.ts";
 import { type OciSeccomp, toOciSeccomp } from "../profile/to-oci.ts";
-import { compileFilter } from "../seccomp/compile.ts";
 import { filterKey, readCachedFilter, writeCachedFilter } from "../store/filter-cache.ts";
 import { BUILD } from "../version.ts";
 import type { ContainerFilter } from "./prepare-launch.ts";
+import { compileNamed } from "./seccomp/compile-named.ts";
 import { readText } from "./seccomp/read-input.ts";
 
 /** Since Linux 5.11 constant ALLOW costs nothing: the kernel answers it from a bitmap. */
@@ -114,7 +114,7 @@ function compileCached(
   cacheDirectory: string | null,
 ): Uint8Array {
   const compile = (): Uint8Array =>
-    compileFilter(resolveProfile(profile, target).filter, { kernel: kernelShape(facts) }).program;
+    compileNamed(resolveProfile(profile, target).filter, { kernel: kernelShape(facts) }).program;
   if (cacheDirectory === null || BUILD === null) return compile();
 
   const { major, minor } = facts.kernel;

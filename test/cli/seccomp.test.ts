@@ -1,9 +1,12 @@
 /** `pycri seccomp compile`, `disasm`, `simulate`, `verify` and `list`, end to end: bytes, exit status and messages. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { chmodSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { CODE, decodeProgram, encodeProgram, type Instruction } from "../../src/seccomp/bpf.ts";
 import { compileShippedFilters } from "../../scripts/compile-shipped-filters.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { repository } from "../support/repository.ts";
 import { output, outputText, pathOf, put, seccomp, take } from "./seccomp-command.ts";
 
 const RULES = put("rules.json", {
@@ -196,7 +199,7 @@ int main(void) { return write(1, filter, sizeof(filter)) == sizeof(filter) ? 0 :
     );
     assert.match(
       stderr,
-      /\nhint: The argument checks of these calls are the longest: 0 of 0xc000003e \(\d+ instructions\)/,
+      /\nhint: shorten the rules of the calls that cost most: read of x86_64 \(\d+ instructions\), write of x86_64 /,
     );
   });
 });
@@ -416,6 +419,11 @@ describe("bad input", () => {
   put("long.bpf", new Uint8Array(5000 * 8));
   put("endless.bpf", encodeProgram([instruction(CODE.LD_ABS, 0)]));
   const PROFILE_HINT = "hint: give the path of a JSON profile, or one of: default, baseline, strict, ci, unconfined\n";
+  const CODE_HINT =
+    "hint: a program is a raw struct sock_filter[] of instructions that seccomp(2) allows, as compile writes it\n";
+  const ORDER_HINT =
+    "hint: name the architecture that it was compiled for first with --arch; for disasm, --big-endian\n";
+  put("big.bpf", encodeProgram([instruction(CODE.RET_K, 0)], "big"));
   const LINE_HINT = "hint: a line is: architecture, call, up to six arguments\n";
   const table: readonly (readonly [args: readonly string[], stderr: string, input?: string])[] = [
     [["compile", "nope.json"], `pycri: cannot read "nope.json": ENOENT\n${PROFILE_HINT}`],
@@ -463,12 +471,27 @@ describe("bad input", () => {
       'pycri: cannot read the weights in "weights.twice": line 2 names "read" again\nhint: write a call\'s name and a positive number on each line\n',
     ],
     [["disasm", "nope.bpf"], 'pycri: cannot read "nope.bpf": ENOENT\n'],
-    [["disasm", "cut.bpf"], "pycri: cannot decode a BPF program of 7 bytes: each instruction has 8\n"],
-    [["disasm", "empty.bpf"], "pycri: cannot use the BPF program: instruction 0 is invalid (length)\n"],
-    [["disasm", "code.bpf"], "pycri: cannot use the BPF program: instruction 0 is invalid (code)\n"],
+    [
+      ["disasm", "cut.bpf"],
+      "pycri: cannot use the BPF program: 7 bytes are no whole number of instructions\nhint: a program is a raw struct sock_filter[], 8 bytes an instruction\n",
+    ],
+    [
+      ["disasm", "empty.bpf"],
+      "pycri: cannot use the BPF program: it has 0 instructions\nhint: a program has 1 to 4096 instructions\n",
+    ],
+    [["disasm", "code.bpf"], `pycri: cannot use the BPF program: instruction 0 is invalid (code)\n${CODE_HINT}`],
     [["disasm", "long.bpf"], 'pycri: cannot read "long.bpf": it has more than 32776 bytes\n'],
-    [["disasm", "endless.bpf"], "pycri: cannot use the BPF program: instruction 0 is invalid (no-return)\n"],
-    [["simulate", "--bpf", "code.bpf", "read"], "pycri: cannot run the BPF program: instruction 0 is invalid (code)\n"],
+    [
+      ["disasm", "endless.bpf"],
+      "pycri: cannot use the BPF program: instruction 0 is invalid (no-return)\nhint: the last instruction returns\n",
+    ],
+    [["disasm", "big.bpf"], `pycri: cannot use the BPF program: it is big-endian\n${ORDER_HINT}`],
+    [["verify", "default", "big.bpf"], `pycri: cannot use the BPF program: it is big-endian\n${ORDER_HINT}`],
+    [["simulate", "--bpf", "big.bpf", "read"], `pycri: cannot use the BPF program: it is big-endian\n${ORDER_HINT}`],
+    [
+      ["simulate", "--bpf", "code.bpf", "read"],
+      `pycri: cannot use the BPF program: instruction 0 is invalid (code)\n${CODE_HINT}`,
+    ],
     [["simulate", ...rules], "pycri: the operand CALL is missing\nhint: see --help\n"],
     [
       ["simulate", ...rules, "raed"],
@@ -527,7 +550,10 @@ describe("bad input", () => {
       ["verify", "-", "-"],
       "pycri: cannot read both the profile and the program from standard input\nhint: name a file for one of them\n",
     ],
-    [["verify", "default", "code.bpf"], "pycri: cannot use the BPF program: instruction 0 is invalid (code)\n"],
+    [
+      ["verify", "default", "code.bpf"],
+      `pycri: cannot use the BPF program: instruction 0 is invalid (code)\n${CODE_HINT}`,
+    ],
     [["list", "nope"], `pycri: cannot read "nope": ENOENT\n${PROFILE_HINT}`],
     [["explode"], "pycri: unknown command 'explode'\nhint: see 'pycri seccomp --help'\n"],
   ];
@@ -549,4 +575,34 @@ test("the answer of a bulk run that fails is not lost: lines before the faulty c
   const { status, stdout } = seccomp(["simulate", ...rules, "--vectors", "-"], `${good}x86_64\n`);
   assert.equal(status, 125);
   assert.match(stdout.subarray(0, 12).toString("utf8"), /^allow\nallow\n$/);
+});
+
+describe("what is written to be typed runs", () => {
+  const shim = put("pycri", `#!/bin/sh\nexec "${process.execPath}" "${repository}/dist/pycri.cjs" "$@"\n`);
+  chmodSync(pathOf(shim), 0o755);
+  put("calls", "x86_64 read 0\n");
+
+  const sh = (command: string): number | null =>
+    spawnSync("sh", ["-ec", command], {
+      cwd: pathOf("."),
+      env: { PATH: `${pathOf(".")}:${process.env["PATH"] ?? ""}` },
+      stdio: ["ignore", "ignore", "inherit"],
+    }).status;
+
+  test("the examples of docs/seccomp.md", () => {
+    const [, block = ""] = /```sh\n([^`]*)```/.exec(readFileSync(`${repository}/docs/seccomp.md`, "utf8")) ?? [];
+    const commands = block.split("\n").filter((line) => line !== "");
+    assert.ok(commands.length > 8);
+    for (const command of commands) assert.equal(sh(command), 0, command);
+  });
+
+  test("the examples of the commands' help", () => {
+    const examples = COMMANDS.filter(({ path }) => path[0] === "seccomp").flatMap((command) => command.examples ?? []);
+    assert.ok(examples.length > 7);
+    const filter = output(["compile", PROFILE, "--arch", "aarch64"]);
+    for (const { command } of examples) {
+      put("filter.bpf", filter);
+      assert.equal(sh(command), 0, command);
+    }
+  });
 });

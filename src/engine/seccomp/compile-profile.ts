@@ -3,7 +3,8 @@ import { RuntimeError } from "../../errors.ts";
 import { type ArchitectureName, architectureOf } from "../../profile/architectures.ts";
 import { isKnownCall, syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
-import { type CallWeight, type CompiledFilter, compileFilter } from "../../seccomp/compile.ts";
+import type { CallWeight, CompiledFilter } from "../../seccomp/compile.ts";
+import { compileNamed } from "./compile-named.ts";
 import { type FilterOptions, type FilterSource, type LoadedFilter, loadFilter, resolveTarget } from "./load-filter.ts";
 import { readText } from "./read-input.ts";
 
@@ -18,7 +19,7 @@ export interface CompiledProfile extends LoadedFilter, CompiledFilter {}
 /** @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT or IO */
 export function compileProfile(source: FilterSource, options: CompileProfileOptions = {}): CompiledProfile {
   const loaded = loadFilter(source, options);
-  const compiled = compileFilter(loaded.filter, {
+  const compiled = compileNamed(loaded.filter, {
     ...(options.weights === undefined ? {} : { weights: weightsOf(options.weights, loaded.architectures) }),
     // Since Linux 5.11 constant ALLOW costs nothing, so that other calls should come first.
     kernel: isAtLeast(resolveTarget(options).kernel, 5, 11) ? "bitmap" : "interpreter",

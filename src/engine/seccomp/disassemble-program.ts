@@ -1,21 +1,17 @@
 /** BPF programs as text, with the words and constants named that seccomp gives a meaning to. */
 import { formatAction } from "../../profile/action-text.ts";
 import { architectures } from "../../profile/architectures.ts";
-import { CODE, decodeProgram, encodeProgram, type Instruction } from "../../seccomp/bpf.ts";
+import { CODE, decodeProgram, type Instruction } from "../../seccomp/bpf.ts";
 import { disassembleInComponent } from "../../seccomp/compile.ts";
-import { readProgram } from "./read-input.ts";
+import { loadProgram, type ProgramSource } from "./load-program.ts";
 
 /**
  * @param program packed `struct sock_filter[]`, or its path
  * @returns a line an instruction: index, mnemonic, operand, jump targets, and what a constant stands for
  * @throws RuntimeError INVALID_DOCUMENT for a program the kernel would refuse
  */
-export function disassembleProgram(
-  program: string | Uint8Array,
-  order: "little" | "big" = "little",
-): readonly string[] {
-  const bytes = typeof program === "string" ? readProgram(program) : program;
-  const little = order === "little" ? bytes : encodeProgram(decodeProgram(bytes, "big"));
+export function disassembleProgram(program: ProgramSource, order: "little" | "big" = "little"): readonly string[] {
+  const little = loadProgram(program, order);
   const instructions = decodeProgram(little);
   const loaded = loadedWords(instructions);
   return disassembleInComponent(little).map((line, index) => {

@@ -6,10 +6,9 @@ import { RuntimeError } from "../../errors.ts";
 import { formatAction } from "../../profile/action-text.ts";
 import { type ArchitectureName, architectureOf, architectures } from "../../profile/architectures.ts";
 import { syscallTable } from "../../profile/syscall-tables.ts";
-import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
-import { compileFilter } from "../../seccomp/compile.ts";
 import type { SeccompData } from "../../seccomp/filter.ts";
 import { DATA_WORDS, prepareProgram, type PreparedProgram, runProgram, simulate } from "../../seccomp/simulate.ts";
+import { compileNamed } from "./compile-named.ts";
 import {
   type FilterOptions,
   type FilterSource,
@@ -18,20 +17,20 @@ import {
   namedArchitecture,
   resolveTarget,
 } from "./load-filter.ts";
-import { readProgram, readSome } from "./read-input.ts";
+import { loadProgram, type ProgramSource } from "./load-program.ts";
+import { readSome } from "./read-input.ts";
 
 /** What to simulate: a profile, or a raw `struct sock_filter[]` (or its path) of any compiler. */
 export type SimulationSource =
   | { readonly profile: FilterSource }
   /** In the byte order of the first of `options.architectures`. */
-  | { readonly program: string | Uint8Array };
+  | { readonly program: ProgramSource };
 
 /** @throws RuntimeError INVALID_PROFILE, INVALID_DOCUMENT for a program the kernel would refuse, IO */
 export function prepareSimulation(source: SimulationSource, options: FilterOptions = {}): PreparedProgram {
-  if ("profile" in source) return prepareProgram(compileFilter(loadFilter(source.profile, options).filter).program);
-  const bytes = typeof source.program === "string" ? readProgram(source.program) : source.program;
+  if ("profile" in source) return prepareProgram(compileNamed(loadFilter(source.profile, options).filter).program);
   const { bigEndian } = architectureOf(resolveTarget(options).native);
-  return prepareProgram(bigEndian ? encodeProgram(decodeProgram(bytes, "big")) : bytes);
+  return prepareProgram(loadProgram(source.program, bigEndian ? "big" : "little"));
 }
 
 export interface SimulatedCall {

@@ -1,12 +1,12 @@
 /** Proves that a program, whoever compiled it, answers every call as a profile means it. */
 import { formatAction } from "../../profile/action-text.ts";
-import { architectureOf, architectures, type ArchitectureName, X32_SYSCALL_BIT } from "../../profile/architectures.ts";
+import { architectureOf, type ArchitectureName } from "../../profile/architectures.ts";
 import type { ProfileWarning } from "../../profile/profile.ts";
 import { syscallTable } from "../../profile/syscall-tables.ts";
-import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
 import { type CounterExample, proveFilter } from "../../seccomp/compile.ts";
 import { type FilterOptions, type FilterSource, loadFilter } from "./load-filter.ts";
-import { readProgram } from "./read-input.ts";
+import { loadProgram, type ProgramSource } from "./load-program.ts";
+import { architectureOfCall } from "./compile-named.ts";
 
 export interface Difference extends CounterExample {
   /** Undefined for an AUDIT_ARCH value that pycri does not know. */
@@ -30,24 +30,20 @@ export type Verification =
  */
 export function verifyProgram(
   source: FilterSource,
-  program: string | Uint8Array,
+  program: ProgramSource,
   options: FilterOptions = {},
 ): { readonly verification: Verification; readonly warnings: readonly ProfileWarning[] } {
   const { filter, architectures: listed, warnings } = loadFilter(source, options);
-  const bytes = typeof program === "string" ? readProgram(program) : program;
   const [native] = listed;
   const isBigEndian = native !== undefined && architectureOf(native).bigEndian;
-  const verdict = proveFilter(filter, isBigEndian ? encodeProgram(decodeProgram(bytes, "big")) : bytes);
+  const verdict = proveFilter(filter, loadProgram(program, isBigEndian ? "big" : "little"));
   if (verdict.verdict !== "refuted") return { verification: verdict, warnings };
   return { verification: { verdict: "refuted", difference: describe(verdict.counterExample) }, warnings };
 }
 
 function describe(counterExample: CounterExample): Difference {
   const { data, expected, actual } = counterExample;
-  const isX32 = data.architecture === architectureOf("x32").auditArchitecture && data.number >= X32_SYSCALL_BIT;
-  const found = [...architectures.values()].find(
-    ({ name, auditArchitecture }) => auditArchitecture === data.architecture && (name === "x32") === isX32,
-  );
+  const found = architectureOfCall(data.architecture, data.number);
   return {
     ...counterExample,
     architecture: found?.name,
