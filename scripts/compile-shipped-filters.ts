@@ -1,7 +1,7 @@
 /** Compiles the seccomp filters that the bundle carries: every built-in profile for the default capabilities. */
 
 import type { ShippedFilter } from "../src/engine/shipped-filters.ts";
-import { kernelShape } from "../src/engine/seccomp-program.ts";
+import { kernelModel } from "../src/engine/seccomp/kernel-model.ts";
 import { capabilityMask } from "../src/oci/capability-numbers.ts";
 import { DEFAULT_CAPABILITIES } from "../src/plan/capabilities.ts";
 import { nativeArchitecture } from "../src/profile/architectures.ts";
@@ -23,7 +23,7 @@ export function compileShippedFilters(): readonly ShippedFilter[] {
     if (!profile.confined) return [];
     const kernel = newestCondition(profile);
     const { filter } = resolveProfile(profile, { native, capabilities: DEFAULT_CAPABILITIES, kernel });
-    const { program } = compileFilter(filter, { kernel: kernelShape({ kernel: { ...kernel, release: "" } }) });
+    const { program } = compileFilter(filter, { kernel: kernelModel(kernel) });
     return [
       {
         profile: name,

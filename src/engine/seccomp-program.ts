@@ -18,10 +18,8 @@ import { filterKey, readCachedFilter, writeCachedFilter } from "../store/filter-
 import { BUILD } from "../version.ts";
 import type { ContainerFilter } from "./prepare-launch.ts";
 import { compileNamed } from "./seccomp/compile-named.ts";
+import { kernelModel } from "./seccomp/kernel-model.ts";
 import { readText } from "./seccomp/read-input.ts";
-
-/** Since Linux 5.11 constant ALLOW costs nothing: the kernel answers it from a bitmap. */
-const BITMAP_KERNEL = { major: 5, minor: 11 };
 
 /**
  * The filter of a profile for a container with these capabilities, null for `unconfined` and for profiles that say so.
@@ -114,7 +112,7 @@ function compileCached(
   cacheDirectory: string | null,
 ): Uint8Array {
   const compile = (): Uint8Array =>
-    compileNamed(resolveProfile(profile, target).filter, { kernel: kernelShape(facts) }).program;
+    compileNamed(resolveProfile(profile, target).filter, { kernel: kernelModel(facts.kernel) }).program;
   if (cacheDirectory === null || BUILD === null) return compile();
 
   const { major, minor } = facts.kernel;
@@ -124,12 +122,6 @@ function compileCached(
   const program = compile();
   writeCachedFilter(cacheDirectory, facts.uid, key, program);
   return program;
-}
-
-/** What the program is best shaped for. */
-export function kernelShape({ kernel }: Pick<HostFacts, "kernel">): "bitmap" | "interpreter" {
-  const { major, minor } = BITMAP_KERNEL;
-  return kernel.major > major || (kernel.major === major && kernel.minor >= minor) ? "bitmap" : "interpreter";
 }
 
 function requireArchitecture(facts: HostFacts): ArchitectureName {

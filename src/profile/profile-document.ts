@@ -6,7 +6,7 @@
 
 type Absent = null | undefined;
 
-/** A number beyond 2^53 is written as a decimal or 0x string, which `parse-profile-text.ts` does on reading. */
+/** A number beyond 2^53 is written as a decimal or 0x string, which `parse-profile.ts` does on reading text. */
 export type DatumDocument = number | string | bigint;
 
 export interface ComparisonDocument {

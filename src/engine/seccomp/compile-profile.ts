@@ -5,6 +5,7 @@ import { isKnownCall, syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
 import type { CallWeight, CompiledFilter } from "../../seccomp/compile.ts";
 import { compileNamed } from "./compile-named.ts";
+import { kernelModel } from "./kernel-model.ts";
 import { type FilterOptions, type FilterSource, type LoadedFilter, loadFilter, resolveTarget } from "./load-filter.ts";
 import { readText } from "./read-input.ts";
 
@@ -21,8 +22,7 @@ export function compileProfile(source: FilterSource, options: CompileProfileOpti
   const loaded = loadFilter(source, options);
   const compiled = compileNamed(loaded.filter, {
     ...(options.weights === undefined ? {} : { weights: weightsOf(options.weights, loaded.architectures) }),
-    // Since Linux 5.11 constant ALLOW costs nothing, so that other calls should come first.
-    kernel: isAtLeast(resolveTarget(options).kernel, 5, 11) ? "bitmap" : "interpreter",
+    kernel: kernelModel(resolveTarget(options).kernel),
   });
   const [native] = loaded.architectures;
   const bigEndian = native !== undefined && architectureOf(native).bigEndian;
@@ -31,10 +31,6 @@ export function compileProfile(source: FilterSource, options: CompileProfileOpti
     ...compiled,
     program: bigEndian ? encodeProgram(decodeProgram(compiled.program), "big") : compiled.program,
   };
-}
-
-function isAtLeast(kernel: { readonly major: number; readonly minor: number }, major: number, minor: number): boolean {
-  return kernel.major > major || (kernel.major === major && kernel.minor >= minor);
 }
 
 /** A weight counts on every architecture that has the call. */
