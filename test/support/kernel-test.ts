@@ -85,6 +85,14 @@ function lacking(needs: readonly Need[]): string | null {
 /** Every kernel test needs these. */
 const BASE = ["userNamespaces", "subordinateIds", "busybox", "compiler"] as const satisfies readonly Need[];
 
+/**
+ * For tests that keep servers running, which `kernelTest` would take for processes left behind: `skip` of `test`'s options.
+ * Under REQUIRE_KERNEL=1 nothing is skipped, and what is missing fails.
+ */
+export function reasonToSkip(needs: readonly Need[]): string | false {
+  return process.env["REQUIRE_KERNEL"] === "1" ? false : (lacking([...BASE, ...needs]) ?? false);
+}
+
 /** Define a kernel test. `needs` beside user namespaces, subordinate ids, busybox and a compiler. */
 export function kernelTest(
   name: string,
