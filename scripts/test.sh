@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 check_node
 # shellcheck disable=SC2086
 [ -e build/complete ] || install_packages $build_needs || exit 1
-install_packages newuidmap:uidmap busybox:busybox-static mmdebstrap:mmdebstrap gcc:gcc crun:crun runc:runc \
+install_packages newuidmap:uidmap busybox:busybox-static mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs gcc:gcc crun:crun runc:runc \
   /usr/include/seccomp.h:libseccomp-dev \
   docker-registry:docker-registry htpasswd:apache2-utils openssl:openssl curl:curl zstd:zstd getfattr:attr \
   podman:podman skopeo:skopeo umoci:umoci ||

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { probeLandlockAbi } from "../../src/sys/kernel-features.ts";
 import { asCaller, caller } from "./caller.ts";
@@ -24,6 +24,7 @@ export type Need =
   | "root"
   | "apparmor"
   | "landlock"
+  | "fuse"
   | "cgroups"
   | "attributes"
   | "registry"
@@ -67,6 +68,10 @@ const NEEDS: Readonly<Record<Need, () => string | null>> = {
   zstd: () => programs(["zstd", "zstd"]),
   root: () => (process.getuid?.() === 0 ? null : "only root can prepare this"),
   landlock: () => (probeLandlockAbi() >= 2 ? null : "the kernel has no Landlock ABI 2 (Linux 5.19, lsm=landlock)"),
+  fuse: () =>
+    readFileSync("/proc/filesystems", "utf8").includes("\tfuse\n")
+      ? programs(["fuse-overlayfs", "fuse-overlayfs"])
+      : "the kernel has no FUSE",
   cgroups: lackOfCgroups,
   apparmor: () => (existsSync("/sys/kernel/security/apparmor") ? null : "the kernel has no AppArmor"),
 };
