@@ -153,7 +153,7 @@ function copyDeclarations(root: string, to: string, file: string, done: Set<stri
     .replace(/(from |import\()"(\.[^"]+)\.ts"/g, '$1"$2.js"')
     .replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
   writeFileSync(`${to}${file}`, portable);
-  for (const [, imported = ""] of portable.matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g)) {
+  for (const [, imported = ""] of portable.matchAll(/(?:from |import\()["'](\.[^"']+)\.js["']/g)) {
     copyDeclarations(root, to, join(dirname(file), `${imported}.d.ts`), done);
   }
 }

@@ -364,6 +364,18 @@ describe("profiles of other projects", () => {
       assert.ok(read(name).rules.length > 0, name);
   });
 
+  test("localhost profiles of Kubernetes are the OCI Spec's", () => {
+    const audit = parseProfile({ defaultAction: "SCMP_ACT_LOG" });
+    assert.deepEqual([audit.confined, audit.defaultAction, audit.rules], [true, SECCOMP_RET_LOG, []]);
+    const fine = parseProfile({
+      defaultAction: "SCMP_ACT_ERRNO",
+      architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+      syscalls: [{ names: ["accept4", "epoll_wait"], action: "SCMP_ACT_ALLOW" }],
+    });
+    assert.deepEqual(fine.architectures, ["x86_64", "x86", "x32"]);
+    assert.deepEqual(fine.rules[0]?.names, ["accept4", "epoll_wait"]);
+  });
+
   test("what they say in vain is reported", () => {
     assert.deepEqual(warnings("moby-default"), ["MULTIPLEXED_CALL "]);
     assert.deepEqual(warnings("runc-syscall-test1"), [
