@@ -1,6 +1,6 @@
 /**
  * The build, step by step: types and test code with tsc, then the schemas' validators, the compiler component, the native
- * helper and the bundles. `node scripts/build.mjs [STEP…]` runs single steps. Each step but the first is a function
+ * helper, the bundles and the manual. `node scripts/build.mjs [STEP…]` runs single steps. Each step but the first is a function
  * exported by a script of its own that tsc has emitted to `build/scripts`.
  */
 import { spawnSync } from "node:child_process";
@@ -21,6 +21,7 @@ const steps = {
   component: () => load("build-component"),
   native: () => load("build-native"),
   bundle: () => load("build-bundle"),
+  manual: () => load("build-manual"),
 };
 
 /** @param {string} name */

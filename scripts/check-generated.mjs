@@ -14,7 +14,9 @@ const committed = execFileSync("git", ["ls-files", "-z", "--", ":(glob)**/genera
   encoding: "utf8",
 })
   .split("\0")
-  .filter((path) => path !== "");
+  .filter((path) => path !== "")
+  // Its list of manual pages is generated, too.
+  .concat("package.json");
 const read = (path) => (existsSync(`${root}${path}`) ? readFileSync(`${root}${path}`, "utf8") : null);
 const before = new Map(committed.map((path) => [path, read(path)]));
 

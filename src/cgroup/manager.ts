@@ -32,6 +32,8 @@ export interface PreparedCgroup {
 
 export interface CgroupManager {
   readonly name: "systemd" | "cgroupfs" | "v1" | "disabled";
+  /** Why there is no other manager than "disabled", and what mends that. */
+  readonly lack?: { readonly reason: string; readonly remedy: string | null };
   /** What the host and the cgroups above the container's allow. */
   readonly levels: readonly Allowance[];
   /** What a container's cgroup will offer. */

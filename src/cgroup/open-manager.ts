@@ -107,6 +107,7 @@ export function parseParent(parent: string): string {
 function disabledManager(reason: string, remedy: string | undefined): CgroupManager {
   return {
     name: "disabled",
+    lack: { reason, remedy: remedy ?? null },
     levels: [hostAllowance()],
     cgroup: { controllers: new Set(), hasFile: () => false },
     limitsSwap: false,

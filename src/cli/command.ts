@@ -7,8 +7,10 @@
 export type Completion =
   | "file"
   | "directory"
-  /** A directory, or the word `host`. */
+  /** A directory, the word `host`, or a stored image. */
   | "rootfs"
+  /** Names of stored images. */
+  | "image"
   /** Names and ids of recorded containers. */
   | "container"
   /** Names of the built-in seccomp profiles, or a file. */
@@ -71,6 +73,8 @@ export interface OperandDefinition {
   readonly help: string;
   /** `one` is required; `many` and `optional` may be absent, `some` needs at least one. `many` and `some` come last. */
   readonly count: "one" | "optional" | "many" | "some";
+  /** The only values there are. */
+  readonly choices?: readonly string[];
   readonly completion?: Completion;
 }
 

@@ -6,6 +6,7 @@
 import type { Help } from "commander";
 import { Argument, Command as Program, CommanderError, Option } from "commander";
 import type { Command, CommandGroup, Invocation, OperandDefinition, OptionDefinition, OptionValue } from "./command.ts";
+import { helpOf, upperFirst } from "./help-text.ts";
 import { writeMessage, writeOutput } from "./output.ts";
 import { recordOption, SWITCH_WORDS } from "./parse-arguments.ts";
 import { FAILURE_STATUS } from "./report-error.ts";
@@ -70,7 +71,8 @@ function buildProgram(
     const parent = parentOf(program, group.path);
     parent.addCommand(
       configure(new Program(group.path.at(-1) ?? ""))
-        .description(group.summary)
+        .summary(group.summary)
+        .description(`${upperFirst(group.summary)}.`)
         .usage("COMMAND [OPTIONS] [ARG...]")
         .enablePositionalOptions()
         .helpCommand(false),
@@ -159,12 +161,6 @@ function optionsOf(long: string, definition: OptionDefinition): SpelledOption[] 
   return options;
 }
 
-/** The help of an option with its choices. */
-export function helpOf(definition: OptionDefinition): string {
-  if (definition.type === "flag" || definition.choices === undefined) return definition.help;
-  return `${definition.help} (${definition.choices.join(", ")})`;
-}
-
 function argumentOf(operand: OperandDefinition): Argument {
   const name = operand.count === "many" || operand.count === "some" ? `${operand.name}...` : operand.name;
   const required = operand.count === "one" || operand.count === "some";
@@ -179,7 +175,7 @@ function configure(program: Program): Program {
     .configureHelp({ helpWidth: HELP_WIDTH, showGlobalOptions: false, optionTerm, styleTitle: (title) => title })
     .configureOutput({
       writeOut: writeOutput,
-      writeErr: writeOutput,
+      writeErr: (text) => writeMessage(text.trimEnd()),
       getOutHelpWidth: () => HELP_WIDTH,
       getErrHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,
@@ -205,10 +201,6 @@ function usageError(program: Program, text: string): string {
   for (let at: Program | null = program; at !== null; at = at.parent) words.unshift(at.name());
   const help = `see '${words.join(" ")} --help'`;
   return `pycri: ${message}\nhint: ${suggestion === "" ? help : `${lowerFirst(suggestion)} – ${help}`}`;
-}
-
-function upperFirst(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function lowerFirst(text: string): string {

@@ -4,11 +4,14 @@
  */
 
 import type { Command, CommandGroup } from "./command.ts";
+import { completionCommand } from "./completion.ts";
 import { killCommand } from "./containers/kill.ts";
 import { psCommand } from "./containers/ps.ts";
 import { rmCommand } from "./containers/rm.ts";
+import { doctorCommand } from "./doctor.ts";
 import { IMAGE_COMMANDS } from "./images/image-commands.ts";
 import { pauseCommand, unpauseCommand } from "./containers/pause.ts";
+import { infoCommand } from "./info.ts";
 import { reportFailureCommand } from "./report-failure.ts";
 import { runCommand } from "./run.ts";
 import { seccompCompileCommand } from "./seccomp-compile.ts";
@@ -19,6 +22,7 @@ import { seccompVerifyCommand } from "./seccomp-verify.ts";
 import { statsCommand } from "./containers/stats.ts";
 import { systemPruneCommand } from "./system-prune.ts";
 import { updateCommand } from "./containers/update.ts";
+import { specCommand } from "./spec.ts";
 import { versionCommand } from "./version.ts";
 
 /** Words that select among several commands; a group comes before the groups within it. */
@@ -30,6 +34,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
 
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  specCommand,
   psCommand,
   killCommand,
   rmCommand,
@@ -44,6 +49,9 @@ export const COMMANDS: readonly Command[] = [
   seccompSimulateCommand,
   seccompVerifyCommand,
   seccompListCommand,
+  doctorCommand,
+  infoCommand,
+  completionCommand,
   versionCommand,
   reportFailureCommand,
 ];

@@ -39,6 +39,22 @@ function select(args: readonly string[]): Selected | null {
 
 async function selectWithCommander(args: readonly string[]): Promise<Selected | number> {
   const { parseWithCommander } = await import("./commander-program.ts");
-  const parsed = parseWithCommander(COMMANDS, COMMAND_GROUPS, args.length === 0 ? ["--help"] : args);
+  const words = args.length === 0 ? ["--help"] : args[0] === "help" ? helpLine(args.slice(1)) : args;
+  const parsed = parseWithCommander(COMMANDS, COMMAND_GROUPS, words);
   return parsed.kind === "done" ? parsed.exitStatus : parsed;
+}
+
+/**
+ * `help seccomp compile` as `seccomp compile --help`; commander knows the first word only. A word that selects nothing is left
+ * where commander finds it unknown.
+ */
+function helpLine(words: readonly string[]): readonly string[] {
+  const selects = (length: number): boolean =>
+    [...COMMANDS, ...COMMAND_GROUPS].some(
+      ({ path }) => path.length === length && path.every((word, index) => words[index] === word),
+    );
+  let known = 0;
+  while (known < words.length && selects(known + 1)) known++;
+  const isCommand = COMMANDS.some(({ path }) => path.length === known && path.every((word, at) => words[at] === word));
+  return known === words.length || isCommand ? [...words.slice(0, known), "--help"] : words.slice(0, known + 1);
 }

@@ -4,6 +4,9 @@
  */
 
 import { writeSync } from "node:fs";
+import { RuntimeError } from "../errors.ts";
+
+const STANDARD_OUTPUT = 1;
 
 /**
  * Write all of `text` to a descriptor, waiting while a non-blocking pipe is full.
@@ -17,7 +20,11 @@ function writeAll(descriptor: number, text: string | Uint8Array): boolean {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "EPIPE") return false;
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") {
+        // Where stderr itself cannot be written to there is nobody to tell.
+        if (descriptor !== STANDARD_OUTPUT) return false;
+        throw new RuntimeError("IO", `Cannot write to standard output: ${code}`, { cause: error });
+      }
       // Someone shares the descriptor and has set O_NONBLOCK on it; poll(2) is out of reach here.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
@@ -27,7 +34,7 @@ function writeAll(descriptor: number, text: string | Uint8Array): boolean {
 
 /** Data: what the command was asked for. @returns false when nobody reads it any more. */
 export function writeOutput(text: string | Uint8Array): boolean {
-  return writeAll(1, text);
+  return writeAll(STANDARD_OUTPUT, text);
 }
 
 /** Progress, warnings and errors, a line each. */

@@ -20,6 +20,8 @@ export interface ContainerEnd {
   readonly oomKills: number;
   /** Whole sentences but for capital letter and full stop. */
   readonly warnings: readonly string[];
+  /** Operations that failed and had an alternative; `type` of a mount. */
+  readonly fallbacks: readonly { readonly op: string; readonly type: string }[];
 }
 
 export interface RunningContainer {
@@ -81,6 +83,11 @@ export function runContainer(
         ...events.flatMap((event) => (event.event === "fallback" ? warningsOfFallback(plan, event) : [])),
         ...cleanupWarnings(plan, events),
       ],
+      fallbacks: events.flatMap((event) => {
+        const operation = event.event === "fallback" ? plan[event.section][event.index] : undefined;
+        if (operation === undefined) return [];
+        return [{ op: operation.op, type: operation.op === "mount" ? operation.type : "" }];
+      }),
     };
   });
   return {

@@ -13,7 +13,7 @@ export type HistoryValues = OptionValues<typeof options>;
 export const historyCommand: Command = {
   path: ["history"],
   summary: "print the steps that made an image",
-  operands: [{ name: "IMAGE", help: "name or id of an image", count: "one" }],
+  operands: [{ name: "IMAGE", help: "name or id of an image", count: "one", completion: "image" }],
   options,
   load: () => import("./history-main.ts"),
 };

@@ -11,7 +11,7 @@ export type ImageInspectValues = OptionValues<typeof options>;
 export const imageInspectCommand: Command = {
   path: ["image", "inspect"],
   summary: "print what an image says about itself",
-  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some" }],
+  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some", completion: "image" }],
   options,
   load: () => import("./image-inspect-main.ts"),
 };

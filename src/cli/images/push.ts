@@ -11,7 +11,7 @@ export const pushCommand: Command = {
   path: ["push"],
   summary: "send an image to a registry",
   operands: [
-    { name: "IMAGE", help: "name or id of an image", count: "one" },
+    { name: "IMAGE", help: "name or id of an image", count: "one", completion: "image" },
     { name: "DESTINATION", help: "[registry/]name[:tag]; IMAGE itself when absent", count: "optional" },
   ],
   options: { ...own, ...REGISTRY_OPTIONS },

@@ -9,7 +9,7 @@ export type RmiValues = OptionValues<typeof options>;
 export const rmiCommand: Command = {
   path: ["rmi"],
   summary: "remove images",
-  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some" }],
+  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some", completion: "image" }],
   options,
   load: () => import("./rmi-main.ts"),
 };

@@ -23,7 +23,7 @@ export type SaveValues = OptionValues<typeof options>;
 export const saveCommand: Command = {
   path: ["save"],
   summary: "write images to an archive or layout directory",
-  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some" }],
+  operands: [{ name: "IMAGE", help: "name or id of an image", count: "some", completion: "image" }],
   options,
   load: () => import("./save-main.ts"),
 };

@@ -10,7 +10,7 @@ export const tagCommand: Command = {
   path: ["tag"],
   summary: "give an image another name",
   operands: [
-    { name: "IMAGE", help: "name or id of an image", count: "one" },
+    { name: "IMAGE", help: "name or id of an image", count: "one", completion: "image" },
     { name: "NAME", help: "the new name", count: "one" },
   ],
   options,

@@ -10,7 +10,7 @@ export const untagCommand: Command = {
   path: ["untag"],
   summary: "take names from an image and keep it",
   operands: [
-    { name: "IMAGE", help: "name or id of an image", count: "one" },
+    { name: "IMAGE", help: "name or id of an image", count: "one", completion: "image" },
     { name: "NAME", help: "names to take away; all of them when absent", count: "many" },
   ],
   options,
