@@ -28,7 +28,7 @@ export async function specOfRun(
   if (root.kind === "image" && root.layers.length > 1) {
     throw new RuntimeError(
       "INVALID_ARGUMENT",
-      `Cannot put the image "${root.name}" into an OCI Spec: it has ${root.layers.length} layers`,
+      `Cannot put the image "${root.image.name}" into an OCI Spec: it has ${root.layers.length} layers`,
       {
         hint: "A Spec names one root filesystem: export the image to a directory and give that.",
       },

@@ -47,7 +47,7 @@ function mainPage(commands: readonly Command[], release: Release): string {
     ...FILES.map(([name, text]) => tagged(italic(name), text)),
     section("SEE ALSO"),
     seeAlso(
-      [...commands.map(({ path }) => pageName(path))],
+      commands.map(({ path }) => pageName(path)),
       ["newuidmap(1)", "seccomp(2)", "subuid(5)", "user_namespaces(7)"],
     ),
   ]);
