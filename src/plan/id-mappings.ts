@@ -19,6 +19,12 @@ const MAX_LINES = 340;
 /** Ids that a privileged caller without subordinate ranges maps: what Linux distributions use. */
 const PRIVILEGED_IDS = 65_536;
 
+/**
+ * Where a privileged caller without subordinate ranges has ids that no user of the host is: systemd's range for containers
+ * (https://systemd.io/UIDS-GIDS).
+ */
+const CONTAINER_IDS: SubordinateRange = { start: 524_288, count: 1_878_523_904 };
+
 const AUTO_SIZE = 1024;
 
 export type IdKind = "uid" | "gid";
@@ -53,6 +59,20 @@ export function grantedRanges(facts: HostFacts, kind: IdKind): readonly Subordin
     return truncate(available(all, own, ownMap), PRIVILEGED_IDS - 1);
   }
   return lackOfTools(facts) === null ? available(subordinate, own, ownMap) : [];
+}
+
+/** Host ids that `auto` hands out: never those of the host's own users, which root's granted ones are. */
+function separateRanges(facts: HostFacts, kind: IdKind): readonly SubordinateRange[] {
+  const subordinate = kind === "uid" ? facts.subuid : facts.subgid;
+  if (!writesMapsItself(facts) || subordinate.length > 0) return grantedRanges(facts, kind);
+  const [own, ownMap] = kind === "uid" ? [facts.uid, facts.uidMap] : [facts.gid, facts.gidMap];
+  return available([CONTAINER_IDS], own, ownMap);
+}
+
+/** Host ids that explicit maps may name: the kernel lets a privileged caller map every id of its own namespace. */
+function mappableRanges(facts: HostFacts, kind: IdKind): readonly SubordinateRange[] {
+  if (!writesMapsItself(facts)) return grantedRanges(facts, kind);
+  return (kind === "uid" ? facts.uidMap : facts.gidMap).map(({ inside, size }) => ({ start: inside, count: size }));
 }
 
 /** What keeps an unprivileged caller from using subordinate ids, and its remedy; null when nothing does. */
@@ -115,10 +135,11 @@ export function buildIdMappings(mode: UserNamespaceMode, facts: HostFacts, alloc
       requireRanges(facts, ranges, "nomap");
       return build((kind) => following(0, ranges[kind]));
     case "auto": {
-      requireRanges(facts, ranges, "auto");
+      const separate = { uid: separateRanges(facts, "uid"), gid: separateRanges(facts, "gid") };
+      requireRanges(facts, separate, "auto");
       const size = mode.size ?? AUTO_SIZE;
       return build((kind) => [
-        { containerID: 0, hostID: allocateRange(ranges[kind], allocated[kind], size, kind), size },
+        { containerID: 0, hostID: allocateRange(separate[kind], allocated[kind], size, kind), size },
       ]);
     }
     case "explicit": {
@@ -128,7 +149,7 @@ export function buildIdMappings(mode: UserNamespaceMode, facts: HostFacts, alloc
       const wanted = { uid, gid };
       return build((kind, own) => {
         const mappings = checked(wanted[kind], kind);
-        for (const mapping of mappings) requireGranted(mapping, kind, own, ranges[kind], facts);
+        for (const mapping of mappings) requireGranted(mapping, kind, own, mappableRanges(facts, kind), facts);
         return mappings;
       });
     }

@@ -1,6 +1,15 @@
 /** Volumes, tmpfs and devices, and that no symlink in a root filesystem leads a mount outside. */
 import assert from "node:assert/strict";
-import { lchownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync, existsSync } from "node:fs";
+import {
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  existsSync,
+} from "node:fs";
 import { join } from "node:path";
 import { caller } from "../support/caller.ts";
 import { inside, runScript } from "../support/inside.ts";
@@ -70,6 +79,30 @@ kernelTest("--mount type=tmpfs", async () => {
     "2048",
   );
 });
+
+kernelTest(
+  "idmap shows a volume's owners in a container of other ids, and is refused to those whom the kernel refuses it",
+  async () => {
+    const folder = join(scratch, "idmapped");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "file"), "");
+    chownSync(join(folder, "file"), 33, 34);
+    const owner = async (option: string): Promise<string> => {
+      const { stdout, stderr } = await pycri(
+        ["run", "--userns=auto", `-v=${folder}:/tmp/data${option}`, "host", "stat", "-c", "%u %g", "/tmp/data/file"],
+        { asSelf: true, env: { XDG_RUNTIME_DIR: undefined } },
+      );
+      assert.equal(stderr, "");
+      return stdout.trim();
+    };
+    assert.equal(await owner(":idmap"), "33 34");
+    assert.equal(await owner(""), "65534 65534", "control");
+    const refused = await runScript(["-v", `${volume}:/data:idmap`], "true");
+    assert.equal(refused.status, 125);
+    assert.match(refused.stderr, /cannot idmap the volume .*\nhint: .*CAP_SYS_ADMIN/);
+  },
+  ["root"],
+);
 
 kernelTest("propagation is private unless asked otherwise", async () => {
   const options = (path: string): string => `awk '$5 == "${path}" { print $7 }' /proc/self/mountinfo`;

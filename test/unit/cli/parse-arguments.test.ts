@@ -32,6 +32,18 @@ test("letters cluster, and the last one may take the rest or the next word", () 
   });
 });
 
+test("a letter may have = before its value, as with Docker; what follows it is the value's", () => {
+  assert.deepEqual(parse("-m=64m", "-e=A=b", "-e==", "-v=/a:/b", "-it=false", "-tw=/", "r")?.values, {
+    memory: "64m",
+    env: ["A=b", "="],
+    volume: ["/a:/b"],
+    interactive: true,
+    tty: true,
+    workdir: "/",
+  });
+  assert.equal(parse("-t=false", "r")?.values["tty"], false);
+});
+
 test("a value may look like an option", () => {
   assert.deepEqual(parse("--entrypoint", "--help", "r")?.values, { entrypoint: "--help" });
 });
@@ -117,7 +129,7 @@ function words(options: OptionTable): fc.Arbitrary<string> {
     fc.constantFrom(...longs, "help", "nonsense").map((long) => `--${long}`),
     fc.tuple(fc.constantFrom(...longs, "nonsense"), value).map(([long, text]) => `--${long}=${text}`),
     fc
-      .tuple(fc.array(fc.constantFrom(...shorts, "Z"), { minLength: 1, maxLength: 3 }), fc.constantFrom("", "=x", "x"))
+      .tuple(fc.array(fc.constantFrom(...shorts, "Z"), { minLength: 1, maxLength: 3 }), fc.constantFrom("", "x"))
       .map(([letters, rest]) => `-${letters.join("")}${rest}`),
   );
 }

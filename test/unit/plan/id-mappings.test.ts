@@ -59,6 +59,13 @@ const cases: readonly (readonly [string, UserNamespaceMode, HostFacts, readonly 
   ["auto:size= takes that many", { kind: "auto", size: 7 }, anna, ["0:100000:7"]],
   ["without newuidmap only the caller is mapped", { kind: "default" }, annaAlone, ["0:1000:1"]],
   ["keep-id without newuidmap keeps the caller's id", { kind: "keep-id" }, annaAlone, ["1000:1000:1"]],
+  ["auto for root without subordinate ids takes none of the host's users", { kind: "auto" }, root, ["0:524288:1024"]],
+  [
+    "root may name every id of its own namespace",
+    { kind: "explicit", uidMappings: [{ containerID: 0, hostID: 200_000, size: 65_536 }], gidMappings: [] },
+    root,
+    ["0:200000:65536"],
+  ],
   ["root without subordinate ids maps 65536 ids to themselves", { kind: "default" }, root, ["0:0:65536"]],
   [
     "root with subordinate ids uses those",
@@ -338,7 +345,9 @@ test("no map ever has an id twice, or one outside the grants", () => {
         const host = ids(mappings, "hostID");
         assert.equal(new Set(container).size, container.length, "a container id twice");
         assert.equal(new Set(host).size, host.length, "a host id twice");
-        const everyOwnId = privileged && granted.length === 0 ? [{ start: 0, count: 2500 }] : [];
+        // The privileged may name any id of theirs, and need no grant; `auto` alone wants ids that are nobody's.
+        const ungranted = privileged && (wanted.kind === "explicit" || granted.length === 0) && wanted.kind !== "auto";
+        const everyOwnId = ungranted ? [{ start: 0, count: 2500 }] : [];
         for (const id of host) {
           assert.ok(id === 1000 || covers([...granted, ...everyOwnId], id), `${id} is not granted`);
           assert.ok(id < 2500, `${id} is not in the caller's own namespace`);
