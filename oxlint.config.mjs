@@ -111,6 +111,8 @@ export default {
     "no-unused-vars": ["error", { ignoreUsingDeclarations: true, argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     // A message may name the action before it quotes the value; shadowing in small closures hides nothing.
     "no-shadow": "off",
+    // Messages between threads have no origin.
+    "unicorn/require-post-message-target-origin": "off",
     // A helper beside its one use reads better than one far above it.
     "unicorn/consistent-function-scoping": "off",
     // Sorting a copy of one's own is fine.

@@ -24,7 +24,7 @@ export interface SampleImage {
 
 /** Where the files of each layer are looked for, in turn. */
 const SOURCES: readonly (readonly string[])[] = [
-  ["usr/bin", "usr/sbin"],
+  ["usr/bin/busybox", "usr/bin", "usr/sbin"],
   ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu"],
   ["usr/share"],
   ["usr/include", "usr/libexec", "usr/lib/gcc"],
@@ -104,7 +104,7 @@ function chooseFiles(sources: readonly string[], used: Set<string>): readonly st
     bytes += status.isFile() ? status.size : 0;
     if (status.isDirectory()) for (const name of readdirSync(`/${path}`).toSorted()) visit(`${path}/${name}`);
   };
-  for (const source of sources) if (lstatSync(`/${source}`, { throwIfNoEntry: false })?.isDirectory()) visit(source);
+  for (const source of sources) if (lstatSync(`/${source}`, { throwIfNoEntry: false }) !== undefined) visit(source);
   return chosen;
 }
 

@@ -231,7 +231,7 @@ async function merged(lower: string, upper: string): Promise<string> {
     without: [],
   };
   const file = join(newDirectory(), "merged.tar");
-  const { status, stdout, stderr } = await runWorker(job, "ignore");
+  const { status, stdout, stderr } = await runWorker(job, null);
   assert.equal(status, 0, stderr);
   writeFileSync(file, stdout);
   return extract(readFileSync(file));

@@ -5,22 +5,19 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import {
-  chownSync,
-  closeSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, lstatSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_LIMITS, type LayerLimits } from "../../src/image/layer/limits.ts";
-import type { UnpackJob, WorkerFailure, WorkerJob } from "../../src/image/worker/jobs.ts";
-import type { UnpackReport } from "../../src/image/worker/run-worker.ts";
+import type {
+  UnpackAnswer,
+  UnpackJob,
+  UnpackReport,
+  UnpackRequest,
+  WorkerFailure,
+  WorkerJob,
+} from "../../src/image/worker/jobs.ts";
 import { caller } from "./caller.ts";
-import { command, outcomeOf, startProgram, type Outcome } from "./run.ts";
+import { command, type Outcome } from "./run.ts";
 import { installationFolder, makeOwned, pycriCommand, scratch } from "./scratch.ts";
 
 /** argv that begins a command as root of a user namespace with all the caller's ids. */
@@ -63,7 +60,7 @@ export async function unpack(archive: Uint8Array, options: UnpackOptions = {}): 
   chownSync(blob, caller.uid, caller.gid);
   const single = options.single === true;
   const job: UnpackJob = {
-    op: "unpack",
+    blob,
     directory,
     bottom: options.upper !== true,
     owners: single ? "record" : "apply",
@@ -71,16 +68,13 @@ export async function unpack(archive: Uint8Array, options: UnpackOptions = {}): 
     diffId: options.diffId ?? null,
     zstdProgram: options.zstdProgram ?? null,
   };
-  const descriptor = openSync(blob, "r");
-  try {
-    const { status, stdout, stderr } = await runWorker(job, descriptor, single);
-    if (status === 0) return { directory, report: JSON.parse(stdout) as UnpackReport, failure: null };
-    const last = stderr.trimEnd().split("\n").at(-1) ?? "";
-    assert.match(last, /^\{"code":/, `the worker died: ${stderr}`);
-    return { directory, report: null, failure: JSON.parse(last) as WorkerFailure };
-  } finally {
-    closeSync(descriptor);
-  }
+  const request = `${JSON.stringify({ number: 0, job } satisfies UnpackRequest)}\n`;
+  const { status, stdout, stderr } = await runWorker({ op: "serve" }, request, single);
+  assert.equal(status, 0, `the worker died: ${stderr}`);
+  const { outcome } = JSON.parse(stdout) as UnpackAnswer;
+  return outcome.kind === "done"
+    ? { directory, report: outcome.report, failure: null }
+    : { directory, report: null, failure: outcome.failure };
 }
 
 /** Unpack what must be accepted. */
@@ -94,11 +88,12 @@ export async function unpacked(
   return { directory, report, failure };
 }
 
-export function runWorker(job: WorkerJob, stdin: number | "ignore", single = false): Promise<Outcome> {
+/** `input`: written to stdin. */
+export function runWorker(job: WorkerJob, input: string | null, single = false): Promise<Outcome> {
   const [node] = pycriCommand;
   const worker = [node, join(installationFolder, "dist/image-worker.cjs"), JSON.stringify(job)];
   const namespace = single ? AS_SINGLE_ROOT : AS_NAMESPACE_ROOT;
-  return outcomeOf(startProgram([...namespace, ...worker], [stdin, "pipe", "pipe"]));
+  return command([...namespace, ...worker], input === null ? {} : { input });
 }
 
 /** Run a command as root of the namespace; it must succeed. */

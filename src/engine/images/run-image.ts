@@ -4,9 +4,11 @@ import { RuntimeError } from "../../errors.ts";
 import type { LayerEvent } from "../../image/storage/add-image.ts";
 import { type PullPolicy, pullImage } from "../../image/pull-image.ts";
 import type { ImageRecord } from "../../image/storage/image-records.ts";
+import { forEachParallel } from "../../image/storage/add-image.ts";
 import { makeContainerLayer, removeContainerLayers } from "../../image/storage/container-layers.ts";
 import { chainIds, ensureLayer, holdLayer, layerName } from "../../image/storage/layer-store.ts";
 import { type ContainerDefaults, parseImageConfig } from "../../oci/image-config.ts";
+import { LayerUnpacker } from "../../image/worker/layer-unpacker.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { RootSource } from "../../plan/run-request.ts";
@@ -44,12 +46,14 @@ export async function prepareImage(
   const manifest = parseManifest(await store.readDocument(image.manifest), "", text);
   if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
   const chain = chainIds(config.diffIds);
-  for (const [index, chainId] of chain.entries()) {
+  await using unpacker = new LayerUnpacker(namespace);
+  await forEachParallel([...chain.entries()], context.parallel, async ([index, chainId]) => {
     const diffId = config.diffIds[index];
     const blob = manifest.layers[index]?.digest;
     if (diffId === undefined || blob === undefined) throw new Error("layers and diff ids are as many");
-    await ensureLayer(store, namespace, { blob, diffId, chainId, parent: chain[index - 1] ?? null, limits });
-  }
+    const parent = chain[index - 1] ?? null;
+    await ensureLayer(store, namespace, unpacker, { blob, diffId, chainId, parent, limits });
+  });
   const names = chain.map((chainId) => layerName(chainId, namespace.idsKey)).toReversed();
   const [top] = names;
   const held = top === undefined ? null : holdLayer(store, top);

@@ -10,6 +10,7 @@ import type { ImageManifest } from "../../oci/manifest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { LayerLimits } from "../layer/limits.ts";
+import { LayerUnpacker } from "../worker/layer-unpacker.ts";
 import type { WorkerNamespace } from "../worker/run-worker.ts";
 import { type ImageRecord, updateImageRecords, withImage } from "./image-records.ts";
 import type { ImageStore } from "./image-store.ts";
@@ -64,11 +65,12 @@ export async function addImage(parts: ImageParts, options: AddImageOptions): Pro
   const config = parseImageParts(parts);
   const chain = chainIds(config.diffIds);
   const sizes: number[] = [];
+  await using unpacker = new LayerUnpacker(options.namespace);
   await forEachParallel([...manifest.layers.entries()], options.parallel, async ([index, layer]) => {
     const diffId = config.diffIds[index];
     const chainId = chain[index];
     if (diffId === undefined || chainId === undefined) throw new Error("layers and diff ids are as many");
-    sizes[index] = await addLayer(options, layer, {
+    sizes[index] = await addLayer(options, unpacker, layer, {
       diffId,
       chainId,
       parent: chain[index - 1] ?? null,
@@ -94,6 +96,7 @@ export async function addImage(parts: ImageParts, options: AddImageOptions): Pro
 
 async function addLayer(
   options: AddImageOptions,
+  unpacker: LayerUnpacker,
   layer: Descriptor,
   place: { readonly diffId: Digest; readonly chainId: Digest; readonly parent: Digest | null },
 ): Promise<number> {
@@ -102,7 +105,7 @@ async function addLayer(
   if ((await store.blobSize(digest)) === null) await options.fetchLayer(layer);
   else onLayer({ kind: "present", digest });
   onLayer({ kind: "unpacking", digest });
-  const record = await ensureLayer(store, namespace, { ...place, blob: digest, limits });
+  const record = await ensureLayer(store, namespace, unpacker, { ...place, blob: digest, limits });
   onLayer({ kind: "done", digest, notes: record.notes });
   return record.bytes;
 }

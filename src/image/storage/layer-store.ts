@@ -5,16 +5,16 @@
 
 import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, open, readFile, readdir, rename, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { JsonReader } from "../../oci/json-reader.ts";
 import { flushFileSystem } from "../../sys/flush.ts";
 import { tryLockFile } from "../../sys/whole-file-lock.ts";
 import type { RecordedOwner } from "../layer/layer-writer.ts";
 import type { LayerLimits } from "../layer/limits.ts";
-import { type WorkerNamespace, runRemove, runUnpack } from "../worker/run-worker.ts";
+import type { LayerUnpacker } from "../worker/layer-unpacker.ts";
+import { type WorkerNamespace, runRemove } from "../worker/run-worker.ts";
 import { syncDirectory, writeFileAtomically } from "./atomic-file.ts";
 import type { ImageStore } from "./image-store.ts";
 
@@ -93,15 +93,22 @@ function parseLayerRecord(value: unknown): LayerRecord {
 export async function ensureLayer(
   store: ImageStore,
   namespace: WorkerNamespace,
+  unpacker: LayerUnpacker,
   request: LayerRequest,
 ): Promise<LayerRecord> {
   const known = await readLayerRecord(store, request.chainId, namespace.idsKey);
   if (known !== null) return known;
   await using lock = await store.lockWork("layer", digestHex(request.chainId));
-  return (await readLayerRecord(store, request.chainId, namespace.idsKey)) ?? (await unpack(store, namespace, request));
+  const there = await readLayerRecord(store, request.chainId, namespace.idsKey);
+  return there ?? (await unpack(store, namespace, unpacker, request));
 }
 
-async function unpack(store: ImageStore, namespace: WorkerNamespace, request: LayerRequest): Promise<LayerRecord> {
+async function unpack(
+  store: ImageStore,
+  namespace: WorkerNamespace,
+  unpacker: LayerUnpacker,
+  request: LayerRequest,
+): Promise<LayerRecord> {
   const name = layerName(request.chainId, namespace.idsKey);
   // Named after the layer, under its lock: what an interrupted attempt left is found and removed.
   const staging = store.path("staging", name);
@@ -111,8 +118,18 @@ async function unpack(store: ImageStore, namespace: WorkerNamespace, request: La
   const directory = join(staging, "diff");
   await mkdir(directory, { mode: 0o755 });
   try {
-    const { diffId, entries, bytes, notes, recordedOwners } = await unpackBlob(store, namespace, request, directory);
-    const record: LayerRecord = { diffId, parent: request.parent, entries, bytes, notes, recordedOwners };
+    const { owners, zstdProgram } = namespace;
+    const { blob, limits, parent } = request;
+    const { diffId, entries, bytes, notes, recordedOwners } = await unpacker.unpack({
+      blob: store.blobPath(blob),
+      directory,
+      bottom: parent === null,
+      owners,
+      limits,
+      diffId: request.diffId,
+      zstdProgram,
+    });
+    const record: LayerRecord = { diffId, parent, entries, bytes, notes, recordedOwners };
     await writeFileAtomically(join(staging, RECORD), JSON.stringify(record), 0o600);
     // Before the rename: a layer that has its name after a power failure has its files, too.
     flushFileSystem(staging);
@@ -122,31 +139,6 @@ async function unpack(store: ImageStore, namespace: WorkerNamespace, request: La
   } catch (error) {
     await runRemove(namespace, [staging]);
     throw error;
-  }
-}
-
-async function unpackBlob(
-  store: ImageStore,
-  namespace: WorkerNamespace,
-  { blob, diffId, parent, limits }: LayerRequest,
-  directory: string,
-): ReturnType<typeof runUnpack> {
-  const file = await open(store.blobPath(blob), "r").catch((cause: unknown) => {
-    throw new RuntimeError("IO", `Cannot open the layer "${blob}"`, {
-      hint: "The image store is damaged: run pycri system check --repair, then pull the image again.",
-      cause,
-    });
-  });
-  try {
-    const { owners, zstdProgram } = namespace;
-    const bottom = parent === null;
-    return await runUnpack(
-      namespace,
-      { op: "unpack", directory, bottom, owners, limits, diffId, zstdProgram },
-      file.fd,
-    );
-  } finally {
-    await file.close();
   }
 }
 

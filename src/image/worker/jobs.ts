@@ -6,19 +6,31 @@
  * ```
  *   caller                                worker: node image-worker.cjs JOB
  *     |--- JOB as JSON in argv ------------->|
- *     |--- a layer's blob on stdin --------->|   `unpack`; `extract`: an archive
+ *     |--- an archive on stdin ------------->|   `extract` only
  *     |<-- report as JSON, or an archive ----|   stdout; `extract` reports nothing
  *     |<-- failure as JSON, its last line ---|   stderr, with exit status 1
+ * ```
+ * Starting Node takes longer than unpacking a small layer, so one worker unpacks all layers of an image:
+ * ```
+ *     |--- UnpackRequest, a line of JSON --->|   `serve`, on stdin; each in a thread of its own that has confined
+ *     |<-- UnpackAnswer, a line of JSON -----|   itself, in whatever order they are done; the end of stdin ends it
  * ```
  */
 
 import type { ErrorCode } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
+import type { LayerReport } from "../layer/layer-writer.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 
-/** Unpack the layer on stdin into `directory` and check it against its diff id. Answers with a `LayerReport`. */
+/** Unpack layers as they are asked for on stdin. */
+export interface ServeJob {
+  readonly op: "serve";
+}
+
+/** Unpack a layer into `directory` and check it against its diff id. */
 export interface UnpackJob {
-  readonly op: "unpack";
+  /** Absolute path of the archive. */
+  readonly blob: string;
   /** Absolute path of an empty directory. */
   readonly directory: string;
   readonly bottom: boolean;
@@ -93,7 +105,27 @@ export interface CompareJob {
   readonly without: readonly string[];
 }
 
-export type WorkerJob = UnpackJob | RemoveJob | ArchiveJob | ExtractJob | CopyJob | CompareJob;
+/** A line on stdin of `serve`. */
+export interface UnpackRequest {
+  readonly number: number;
+  readonly job: UnpackJob;
+}
+
+/** A line on its stdout. */
+export interface UnpackAnswer {
+  readonly number: number;
+  readonly outcome: UnpackOutcome;
+}
+
+export type UnpackOutcome =
+  | { readonly kind: "done"; readonly report: UnpackReport }
+  | { readonly kind: "failed"; readonly failure: WorkerFailure };
+
+export interface UnpackReport extends LayerReport {
+  readonly diffId: Digest;
+}
+
+export type WorkerJob = ServeJob | RemoveJob | ArchiveJob | ExtractJob | CopyJob | CompareJob;
 
 /** `A`dded, `C`hanged, `D`eleted: the letters of `docker diff`. */
 export interface TreeChange {

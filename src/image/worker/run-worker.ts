@@ -4,18 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { PassThrough, Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RuntimeError } from "../../errors.ts";
-import type { Digest } from "../../oci/descriptor.ts";
-import type { LayerReport } from "../layer/layer-writer.ts";
-import type {
-  ArchiveJob,
-  CompareJob,
-  ExtractJob,
-  RemoveJob,
-  TreeChange,
-  UnpackJob,
-  WorkerFailure,
-  WorkerJob,
-} from "./jobs.ts";
+import type { ArchiveJob, CompareJob, ExtractJob, RemoveJob, TreeChange, WorkerFailure, WorkerJob } from "./jobs.ts";
 
 /**
  * Runs Node programs as root of the user namespace that the store's files belong to. The engine provides it; the ids of
@@ -52,20 +41,12 @@ export type WorkerView =
       readonly layer: string | null;
     };
 
-const FROM_HOST: WorkerSurroundings = { stdin: "ignore", stdout: "pipe" };
+/** Nothing beside the job, and the caller's view of the host. */
+export const FROM_HOST: WorkerSurroundings = { stdin: "ignore", stdout: "pipe" };
 const MAX_REPORT_BYTES = 256 * 1024 * 1024;
 /** Paths that fit into one argument of a program (execve(2): 128 KiB). */
 const MAX_REMOVALS = 500;
 const MAX_STDERR_BYTES = 256 * 1024;
-
-export interface UnpackReport extends LayerReport {
-  readonly diffId: Digest;
-}
-
-/** Unpack the blob open as `blob`. */
-export async function runUnpack(namespace: WorkerNamespace, job: UnpackJob, blob: number): Promise<UnpackReport> {
-  return (await runForReport(namespace, job, { ...FROM_HOST, stdin: blob })) as UnpackReport;
-}
 
 export async function runRemove(namespace: WorkerNamespace, paths: readonly string[]): Promise<void> {
   for (let start = 0; start < paths.length; start += MAX_REMOVALS) {
@@ -88,7 +69,7 @@ export async function* runArchive(
   job: ArchiveJob,
   source: number | WorkerView | null,
 ): AsyncGenerator<Uint8Array> {
-  const worker = start(namespace, job, {
+  const worker = startWorker(namespace, job, {
     ...FROM_HOST,
     ...(typeof source === "number" ? { stdin: source } : source === null ? {} : { view: source }),
   });
@@ -107,7 +88,7 @@ export async function runExtract(
   archive: AsyncIterable<Uint8Array>,
   destination: number | WorkerView | null,
 ): Promise<void> {
-  const worker = start(namespace, job, {
+  const worker = startWorker(namespace, job, {
     stdin: "pipe",
     stdout: typeof destination === "number" ? destination : "pipe",
     ...(typeof destination === "number" || destination === null ? {} : { view: destination }),
@@ -129,7 +110,7 @@ async function runForReport(
   job: WorkerJob,
   surroundings: WorkerSurroundings,
 ): Promise<unknown> {
-  const worker = start(namespace, job, surroundings);
+  const worker = startWorker(namespace, job, surroundings);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of worker.output) {
@@ -141,7 +122,7 @@ async function runForReport(
   return JSON.parse(Buffer.concat(chunks).toString("utf8"));
 }
 
-interface RunningWorker {
+export interface RunningWorker {
   /** Of no use unless stdin is a pipe, and likewise `output`. */
   readonly input: Writable;
   readonly output: Readable;
@@ -150,7 +131,12 @@ interface RunningWorker {
   stop(): void;
 }
 
-function start(namespace: WorkerNamespace, job: WorkerJob, surroundings: WorkerSurroundings): RunningWorker {
+/** Start a worker on its job. */
+export function startWorker(
+  namespace: WorkerNamespace,
+  job: WorkerJob,
+  surroundings: WorkerSurroundings,
+): RunningWorker {
   const child = namespace.spawn([JSON.stringify(job)], surroundings);
   const { stderr } = child;
   if (stderr === null) throw new Error("the worker's stderr is a pipe");
@@ -174,11 +160,15 @@ function start(namespace: WorkerNamespace, job: WorkerJob, surroundings: WorkerS
   return { input, output, success, stop: () => void child.kill("SIGKILL") };
 }
 
+/** What a worker has thrown. */
+export function failureError({ code, message, hint, details }: WorkerFailure): RuntimeError {
+  return new RuntimeError(code, message, { details, ...(hint === null ? {} : { hint }) });
+}
+
 function workerError(stderr: string, ending: string): RuntimeError {
   const last = stderr.trimEnd().split("\n").at(-1) ?? "";
   try {
-    const { code, message, hint, details } = JSON.parse(last) as WorkerFailure;
-    return new RuntimeError(code, message, { details, ...(hint === null ? {} : { hint }) });
+    return failureError(JSON.parse(last) as WorkerFailure);
   } catch {
     return new RuntimeError("LAUNCH_FAILED", `The image worker ended with ${ending}: ${stderr.trim()}`);
   }

@@ -1,19 +1,16 @@
 /** Entry point of the image worker (`jobs.ts`). */
 
-import { createHash } from "node:crypto";
-import { chownSync, createReadStream, readSync, rmSync, writeSync } from "node:fs";
+import { createReadStream, rmSync, writeSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { isMainThread } from "node:worker_threads";
 import { RuntimeError } from "../../errors.ts";
-import { digestAlgorithm, makeDigest } from "../../oci/descriptor.ts";
 import { confineTo } from "../../sys/confinement.ts";
-import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
-import { LayerWriter } from "../layer/layer-writer.ts";
-import { LayerAccount } from "../layer/limits.ts";
-import { readTar } from "../layer/tar-reader.ts";
 import { writeTreeArchive } from "../layer/tree-archive.ts";
 import { compareTrees } from "../layer/tree-compare.ts";
 import { copyTree } from "../layer/tree-copy.ts";
 import { extractTree } from "../layer/tree-extract.ts";
-import type { UnpackJob, WorkerFailure, WorkerJob } from "./jobs.ts";
+import type { UnpackAnswer, UnpackJob, UnpackRequest, WorkerFailure, WorkerJob } from "./jobs.ts";
+import { UnpackThreads, serveThread } from "./unpack-threads.ts";
 
 const INPUT_CHUNK_BYTES = 256 * 1024;
 const STDIN = 0;
@@ -24,8 +21,9 @@ async function run(job: WorkerJob): Promise<unknown> {
   // Modes come from archives, all bits of them.
   process.umask(0);
   switch (job.op) {
-    case "unpack":
-      return unpack(job);
+    case "serve":
+      await serve();
+      return null;
     case "remove":
       for (const path of job.paths) rmSync(path, { recursive: true, force: true });
       return {};
@@ -46,37 +44,20 @@ async function run(job: WorkerJob): Promise<unknown> {
   }
 }
 
-async function unpack(job: UnpackJob): Promise<unknown> {
-  const head = Buffer.alloc(MAGIC_BYTES);
-  const headBytes = readSync(STDIN, head, 0, MAGIC_BYTES, 0);
-  const source = createReadStream("", { fd: STDIN, start: 0, highWaterMark: INPUT_CHUNK_BYTES });
-  const chunks = decompress(source, detectCompression(head.subarray(0, headBytes)), job.zstdProgram);
-  // The caller has made it, who may be another user of the container, or none.
-  chownSync(job.directory, 0, 0);
-  // Before the first byte is parsed.
-  confineTo(job.directory);
-
-  const account = new LayerAccount(job.limits);
-  const writer = new LayerWriter({ root: "", bottom: job.bottom, owners: job.owners, account });
-  const algorithm = job.diffId === null ? "sha256" : digestAlgorithm(job.diffId);
-  const hash = createHash(algorithm);
-  let size = 0;
-  const checked = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      size += chunk.byteLength;
-      account.checkRatio(source.bytesRead, size);
-      yield chunk;
-    }
-  };
-  await readTar(checked(), (entry) => writer.begin(entry));
-  const diffId = makeDigest(algorithm, hash.digest("hex"));
-  if (job.diffId !== null && diffId !== job.diffId) {
-    throw new RuntimeError("DIGEST_MISMATCH", `The unpacked layer has digest "${diffId}", expected "${job.diffId}"`, {
-      details: { expected: job.diffId, actual: diffId },
-    });
+/** Until stdin ends and all jobs are answered. */
+async function serve(): Promise<void> {
+  const threads = new UnpackThreads();
+  const answers: Promise<void>[] = [];
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { number, job } = JSON.parse(line) as UnpackRequest;
+    answers.push(answer(threads, number, job));
   }
-  return { ...writer.finish(), diffId };
+  await Promise.all(answers);
+}
+
+async function answer(threads: UnpackThreads, number: number, job: UnpackJob): Promise<void> {
+  const outcome = await threads.unpack(job);
+  writeAll(STDOUT, `${JSON.stringify({ number, outcome } satisfies UnpackAnswer)}\n`);
 }
 
 function failureOf(error: unknown): WorkerFailure {
@@ -112,4 +93,5 @@ async function main(): Promise<void> {
   process.exit();
 }
 
-void main();
+if (isMainThread) void main();
+else serveThread(failureOf);
