@@ -41,6 +41,7 @@ export const REWRITES: readonly Rewrite[] = [
   "separateX32",
   "favourDeep",
   "numberLists",
+  "hotNumbers",
   "repeatTests",
 ];
 

@@ -15,8 +15,8 @@ export const FULL_BUDGET: number = 1 << 20;
 /** The total that given weights are scaled to; the unit of `base-weight`. */
 const WEIGHT_TOTAL = 1_000_000;
 
-/** What every number weighs beside the given weights: 3 % of them for a table of 400 calls. */
-const BASE_WEIGHT = 80;
+/** What every number weighs beside the given weights: 5 % of them for a table of 400 calls. */
+const BASE_WEIGHT = 120;
 
 /** Every number that the WIT type cannot hold is refused by the binding, with a TypeError. */
 export function lowerOptions(options: CompileOptions): Wit.CompileOptions {

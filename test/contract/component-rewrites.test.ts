@@ -140,6 +140,15 @@ test("numberLists: a lone number costs one test, where a tree needs two", () => 
   assert.equal(left.filter((line) => line.startsWith("jge")).length, 6);
 });
 
+test("hotNumbers: the number that is called most of all is asked for first", () => {
+  const calls = Array.from({ length: 64 }, (_, i) => constant(i, i % 2 ? ACTION.allow : ACTION.trap));
+  const weights = [{ architecture: ARCHITECTURE.x86_64, number: 31, weight: 1 }];
+  const [applied, left] = both(filterOf(...calls), "hotNumbers", { weights, kernel: "interpreter" });
+  const firstTest = (program: readonly string[]): string => (program[3] ?? "").replace(/ \d{4} \d{4}$/, "");
+  assert.equal(firstTest(applied), "jeq #0x1f");
+  assert.equal(firstTest(left), "jge #0x20");
+});
+
 test("repeatTests: two loads that lead to one test need no jump", () => {
   const filter = filterOf(
     checked(1, [when(ACTION.allow, is(0, 3n))]),

@@ -16,8 +16,8 @@ import { compileC } from "./compile-c.ts";
 let program: string | undefined;
 let reason: string | null | undefined;
 
-/** Why libseccomp cannot be asked, or null. */
-function lacking(): string | null {
+/** Why libseccomp cannot be asked, or null, after which it can. */
+export function lacking(): string | null {
   if (reason !== undefined) return reason;
   if (!existsSync("/usr/include/seccomp.h"))
     return (reason = "libseccomp's headers are missing (Debian: libseccomp-dev)");
@@ -54,7 +54,7 @@ export class LibseccompRefusal extends Error {}
  * @throws LibseccompRefusal
  */
 function ask(lines: readonly string[]): Buffer {
-  assert.ok(program !== undefined, "libseccomp is asked in differential tests only");
+  assert.ok(program !== undefined, "ask whether libseccomp is lacking first");
   const { error, status, signal, stdout, stderr } = spawnSync(program, {
     input: `${lines.join("\n")}\n`,
     maxBuffer: 16 << 20,

@@ -195,12 +195,13 @@ export class Compilation {
     for (let i: u32 = 0; i < rules.callCount; i++) {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
       while (segments.last(at) < number) at++;
-      segments.listed[at]++;
+      unchecked(segments.listed[at]++);
     }
     for (let i = 0; i < segments.count; i++) {
-      const listed = segments.listed[i];
-      const others = min<u32>(segments.last(i) - segments.first[i] + 1 - listed, HOLE);
-      segments.weight[i] = (segments.first[i] >= X32_BIT ? rare : base) * <f64>(listed + others);
+      const listed = unchecked(segments.listed[i]);
+      const first = unchecked(segments.first[i]);
+      const others = min<u32>(segments.last(i) - first + 1 - listed, HOLE);
+      unchecked((segments.weight[i] = (first >= X32_BIT ? rare : base) * <f64>(listed + others)));
     }
     const allow = this.graph.returns(ALLOW);
     for (let i: u32 = 0; i < this.weightCount; i++) {
@@ -208,7 +209,11 @@ export class Compilation {
       if (weight.architecture != rules.auditArchitecture) continue;
       const index = segments.find(weight.number);
       if (this.freeAllow && segments.node[index] == allow) continue;
-      segments.weight[index] += <f64>weight.weight;
+      unchecked((segments.weight[index] += weight.weight));
+      if (<f64>weight.weight > unchecked(segments.hotWeight[index])) {
+        unchecked((segments.hot[index] = weight.number));
+        unchecked((segments.hotWeight[index] = weight.weight));
+      }
     }
   }
 }

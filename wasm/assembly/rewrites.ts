@@ -7,7 +7,8 @@ export const SEARCH_CONSTANTS: u32 = 1 << 3;
 export const SEPARATE_X32: u32 = 1 << 4;
 export const FAVOUR_DEEP: u32 = 1 << 5;
 export const NUMBER_LISTS: u32 = 1 << 6;
-export const REPEAT_TESTS: u32 = 1 << 7;
+export const HOT_NUMBERS: u32 = 1 << 7;
+export const REPEAT_TESTS: u32 = 1 << 8;
 
 let chosen: u32 = 0;
 

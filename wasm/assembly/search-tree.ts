@@ -1,14 +1,14 @@
 /**
  * The cheapest search over the segments of an architecture: an alphabetic tree by dynamic programming (Knuth's bounds on
  * the split keep it quadratic) whose leaves may be short lists of `jeq`, which cut a lone number out of its surroundings
- * with one test where a tree needs two.
+ * with one test where a tree needs two. Numbers that are called most of all are then asked for first.
  *
  * The table is the compiler's hot loop: its elements are single-precision and 16-bit so that it stays in the nearest
  * cache, and read unchecked, as every index comes from the loops here.
  */
 
-import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL } from "./instruction-graph";
-import { applies, NUMBER_LISTS } from "./rewrites";
+import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL, NONE } from "./instruction-graph";
+import { applies, HOT_NUMBERS, NUMBER_LISTS } from "./rewrites";
 import { Segments } from "./segments";
 
 /** Beyond this many segments the table would be too large; the middle of the weight splits them first. */
@@ -16,6 +16,12 @@ const TABLE_LIMIT: i32 = 400;
 
 /** Lone numbers in one list. */
 const LIST_LIMIT: i32 = 4;
+
+/**
+ * The least that a test for a hot number has to save, in executed instructions of an average call, when it makes all
+ * numbers wait; less where it makes few of them wait.
+ */
+const HOT_PRICE: f64 = 0.04;
 
 /** How a range is decided: by a split, or by a list that falls to the outcome of the range's first or second segment. */
 const SPLIT: u8 = 0;
@@ -35,6 +41,10 @@ export class SearchTree {
   private split: StaticArray<u16> = new StaticArray<u16>(0);
   /** SPLIT, or LIST plus 0 or 1: which segment of the range has the outcome that the list falls to. */
   private form: StaticArray<u8> = new StaticArray<u8>(0);
+  /** What a test for a hot number has to save for each segment that waits. */
+  private hotPrice: f64 = 0;
+  /** By segment: the weight that the tests above have left over. */
+  private left: StaticArray<f64> = new StaticArray<f64>(0);
   /** The lone numbers of a list, by weight. */
   private picked: StaticArray<i32> = new StaticArray<i32>(LIST_LIMIT);
 
@@ -50,6 +60,9 @@ export class SearchTree {
     this.segments = segments;
     this.graph = graph;
     this.sizePrice = <f32>sizePrice;
+    this.hotPrice = (HOT_PRICE * segments.total()) / segments.count;
+    this.left = new StaticArray<f64>(segments.count);
+    memory.copy(changetype<usize>(this.left), changetype<usize>(segments.weight), segments.count << 3);
     return this.buildRange(0, segments.count - 1);
   }
 
@@ -186,12 +199,53 @@ export class SearchTree {
 
   private assemble(i: i32, j: i32): i32 {
     if (i == j) return this.segments.node[this.origin + i];
+    const hot = applies(HOT_NUMBERS) ? this.hotIn(i, j) : NONE;
+    if (hot != NONE) {
+      unchecked((this.left[hot] -= this.segments.hotWeight[hot]));
+      const others = this.assemble(i, j);
+      return this.graph.tests(JUMP_EQUAL, this.segments.hot[hot], unchecked(this.segments.node[hot]), others);
+    }
     const cell = i * this.width + j;
     if (this.form[cell] != SPLIT) return this.assembleList(i, j, this.form[cell] - LIST);
     const split = this.split[cell];
     const right = this.assemble(split, j);
     const left = this.assemble(i, split - 1);
     return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split], right, left);
+  }
+
+  /**
+   * The segment whose hot number is worth a test of its own above a range: the tests that it saves weigh more than the
+   * one that it costs all numbers of the range.
+   */
+  private hotIn(i: i32, j: i32): i32 {
+    let total: f64 = 0;
+    let hottest = NONE;
+    let most: f64 = 0;
+    for (let index = this.origin + i; index <= this.origin + j; index++) {
+      const left = unchecked(this.left[index]);
+      const weight = unchecked(this.segments.hotWeight[index]);
+      total += left + this.hotPrice;
+      // Its weight is gone where a test above has taken it out.
+      if (weight > most && left >= weight) {
+        most = weight;
+        hottest = index;
+      }
+    }
+    return hottest != NONE && most * this.testsAbove(i, j, hottest - this.origin) > total ? hottest : NONE;
+  }
+
+  /** How many tests lead from a range to one of its segments; a list counts as one. */
+  private testsAbove(i: i32, j: i32, at: i32): i32 {
+    let tests = 0;
+    while (i < j) {
+      tests++;
+      const cell = i * this.width + j;
+      if (unchecked(this.form[cell]) != SPLIT) break;
+      const split = <i32>unchecked(this.split[cell]);
+      if (at < split) j = split - 1;
+      else i = split;
+    }
+    return tests;
   }
 
   private assembleList(i: i32, j: i32, restAt: i32): i32 {

@@ -16,6 +16,9 @@ export class Segments {
   /** The node that a call of the segment goes to. */
   node: StaticArray<i32> = new StaticArray<i32>(128);
   weight: StaticArray<f64> = new StaticArray<f64>(128);
+  /** The number with the largest weight of its own, and that weight; none is hot where it is zero. */
+  hot: StaticArray<u32> = new StaticArray<u32>(128);
+  hotWeight: StaticArray<f64> = new StaticArray<f64>(128);
   /** How many of its numbers the filter lists. */
   listed: StaticArray<i32> = new StaticArray<i32>(128);
 
@@ -27,11 +30,14 @@ export class Segments {
       this.node = grown<i32>(this.node);
       this.weight = grown<f64>(this.weight);
       this.listed = grown<i32>(this.listed);
+      this.hot = grown<u32>(this.hot);
+      this.hotWeight = grown<f64>(this.hotWeight);
     }
     unchecked((this.first[this.count] = first));
     unchecked((this.node[this.count] = node));
     unchecked((this.weight[this.count] = 0));
     unchecked((this.listed[this.count] = 0));
+    unchecked((this.hotWeight[this.count] = 0));
     this.count++;
   }
 
@@ -40,17 +46,20 @@ export class Segments {
     const copy = new Segments();
     for (let i = from; i < end; i++) {
       copy.add(this.first[i], this.node[i]);
-      copy.weight[copy.count - 1] = this.weight[i];
+      const at = copy.count - 1;
+      unchecked((copy.weight[at] = this.weight[i]));
+      unchecked((copy.hot[at] = this.hot[i]));
+      unchecked((copy.hotWeight[at] = this.hotWeight[i]));
     }
     return copy;
   }
 
   last(index: i32): u32 {
-    return index + 1 < this.count ? this.first[index + 1] - 1 : u32.MAX_VALUE;
+    return index + 1 < this.count ? unchecked(this.first[index + 1]) - 1 : u32.MAX_VALUE;
   }
 
   isSingle(index: i32): bool {
-    return this.first[index] == this.last(index);
+    return unchecked(this.first[index]) == this.last(index);
   }
 
   /**
@@ -63,19 +72,20 @@ export class Segments {
     let total: f64 = 0;
     let powers: f64 = 0;
     let highest: i32 = 0;
-    for (let i = 0; i < this.count; i++) highest = max(highest, graph.height[this.node[i]]);
+    for (let i = 0; i < this.count; i++) highest = max(highest, unchecked(graph.height[this.node[i]]));
     for (let i = 0; i < this.count; i++) {
-      total += weight[i];
-      power[i] = powerOfTwo(graph.height[this.node[i]] - highest);
-      powers += power[i];
+      total += unchecked(weight[i]);
+      const own = powerOfTwo(unchecked(graph.height[this.node[i]]) - highest);
+      unchecked((power[i] = own));
+      powers += own;
     }
     const unit = (share * total) / powers;
-    for (let i = 0; i < this.count; i++) weight[i] += unit * power[i];
+    for (let i = 0; i < this.count; i++) unchecked((weight[i] += unit * power[i]));
   }
 
   total(): f64 {
     let sum: f64 = 0;
-    for (let i = 0; i < this.count; i++) sum += this.weight[i];
+    for (let i = 0; i < this.count; i++) sum += unchecked(this.weight[i]);
     return sum;
   }
 
@@ -85,7 +95,7 @@ export class Segments {
     let high = this.count - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.first[middle] <= number) low = middle;
+      if (unchecked(this.first[middle]) <= number) low = middle;
       else high = middle - 1;
     }
     return low;

@@ -25,6 +25,7 @@ export interface Rewrites {
   separateX32?: boolean,
   favourDeep?: boolean,
   numberLists?: boolean,
+  hotNumbers?: boolean,
   repeatTests?: boolean,
 }
 export interface CompileOptions {
