@@ -47,6 +47,9 @@ type Captured<Options, Name extends "stdout" | "stderr"> = Name extends keyof Op
       : null
   : Text<Options>;
 
+/** Keys that are no options; an inferred type would let them pass. */
+type NothingElse<Options> = { readonly [Key in Exclude<keyof Options, keyof RunOptions>]: never };
+
 /** The result's text is a string, or bytes with `encoding: "bytes"`, or null for a stream that is no pipe. */
 export type ResultOf<Options extends RunOptions> = Omit<RunResult, "stdout" | "stderr"> & {
   readonly stdout: Captured<Options, "stdout">;
@@ -59,7 +62,9 @@ export type ResultOf<Options extends RunOptions> = Omit<RunResult, "stdout" | "s
  * @throws RunError when the container could not be made, ran out of time or output, or was aborted. A command that fails is
  * no error, unless `check` says so.
  */
-export async function run<const Options extends RunOptions>(options: Options): Promise<ResultOf<Options>> {
+export async function run<const Options extends RunOptions>(
+  options: Options & NothingElse<Options>,
+): Promise<ResultOf<Options>> {
   const begin = performance.now();
   const launched = await launch(options, begin);
   const { normal, container } = launched;
