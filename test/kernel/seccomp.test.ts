@@ -74,6 +74,19 @@ kernelTest("default decides as Docker's, which refuses unshare(2) altogether", a
   assert.equal(await statusField([], "Seccomp"), "2");
 });
 
+kernelTest("a socket family is refused whatever stands in the bits that the kernel ignores", async () => {
+  const names = ["vsock", "vsock_high_bits"];
+  const control = await probe(UNCONFINED, names);
+  // EAFNOSUPPORT: the kernel has no such family.
+  assert.ok(["ok", "EAFNOSUPPORT", "ENODEV"].includes(control["vsock"] ?? ""), JSON.stringify(control));
+  assert.equal(control["vsock_high_bits"], control["vsock"], "to the kernel both are the same call");
+  for (const name of ["default", "ci"])
+    assert.deepEqual(await probe([`--security-opt=seccomp=${name}`], names), {
+      vsock: "EPERM",
+      vsock_high_bits: "EPERM",
+    });
+});
+
 kernelTest("the filter covers the i386 entry of the kernel", async (context) => {
   if (process.arch !== "x64") {
     context.skip("int 0x80 is x86's");

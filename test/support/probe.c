@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,6 +62,9 @@ static long probe_tiocsti(void) { return syscall(SYS_ioctl, 0, TIOCSTI, "x"); }
 /* The kernel looks at the low half of the command only; a filter that compares all of it can be walked past. */
 static long probe_tiocsti_high_bits(void) { return syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32, "x"); }
 static long probe_tioclinux(void) { return syscall(SYS_ioctl, 0, TIOCLINUX, "x"); }
+static long probe_vsock(void) { return syscall(SYS_socket, AF_VSOCK, SOCK_STREAM, 0); }
+/* Likewise: the family is an int. */
+static long probe_vsock_high_bits(void) { return syscall(SYS_socket, AF_VSOCK | 1UL << 32, SOCK_STREAM, 0); }
 static long probe_sethostname(void) { return syscall(SYS_sethostname, "probe", 5); }
 static long probe_nosuchcall(void) { return syscall(4000); }
 static long probe_clone3(void) { return syscall(SYS_clone3, NULL, 0); }
@@ -126,6 +130,7 @@ static const struct {
 	PROBE(process_vm_readv), PROBE(process_vm_writev), PROBE(personality), PROBE(personality_query), PROBE(tiocsti),
 	PROBE(tiocsti_high_bits), PROBE(tioclinux), PROBE(ptrace), PROBE(ptrace_init), PROBE(sethostname), PROBE(nosuchcall),
 	PROBE(mknod), PROBE(chown), PROBE(settime), PROBE(swapon), PROBE(acct), PROBE(syslog), PROBE(dumpable),
+	PROBE(vsock), PROBE(vsock_high_bits),
 #ifdef __x86_64__
 	PROBE(x32_mount), PROBE(i386_mount),
 #endif
