@@ -27,6 +27,8 @@ export interface ImageRecipe {
   /** `os/architecture[/variant]`. */
   readonly platform?: string;
   readonly format?: "oci" | "docker";
+  /** zstd instead of gzip. */
+  readonly compress?: (layer: Buffer) => Buffer;
 }
 
 export const HOST_PLATFORM: string = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
@@ -39,12 +41,13 @@ export function describeBlob(mediaType: string, bytes: Uint8Array): Blob {
   return { mediaType, digest: sha256(bytes), size: bytes.byteLength };
 }
 
-/** An image with gzip layers. */
-export function makeImage({ layers, config = {}, platform = HOST_PLATFORM, format = "oci" }: ImageRecipe): MadeImage {
+export function makeImage(recipe: ImageRecipe): MadeImage {
+  const { layers, config = {}, platform = HOST_PLATFORM, format = "oci", compress } = recipe;
+  const ociLayer = compress === undefined ? MEDIA_TYPE.ociLayerGzip : MEDIA_TYPE.ociLayerZstd;
   const [os, architecture, variant] = platform.split("/");
   const types =
     format === "oci"
-      ? { config: MEDIA_TYPE.ociConfig, layer: MEDIA_TYPE.ociLayerGzip, manifest: MEDIA_TYPE.ociManifest }
+      ? { config: MEDIA_TYPE.ociConfig, layer: ociLayer, manifest: MEDIA_TYPE.ociManifest }
       : { config: MEDIA_TYPE.dockerConfig, layer: MEDIA_TYPE.dockerLayerGzip, manifest: MEDIA_TYPE.dockerManifest };
   const configBytes = Buffer.from(
     JSON.stringify({
@@ -56,9 +59,9 @@ export function makeImage({ layers, config = {}, platform = HOST_PLATFORM, forma
       history: layers.map((_, index) => ({ created_by: `step ${index}` })),
     }),
   );
-  const blobs = new Map([[sha256(configBytes), configBytes]]);
+  const blobs = new Map<string, Buffer>([[sha256(configBytes), configBytes]]);
   const described = layers.map((layer) => {
-    const compressed = gzipSync(layer);
+    const compressed = compress === undefined ? gzipSync(layer) : compress(layer);
     blobs.set(sha256(compressed), compressed);
     return describeBlob(types.layer, compressed);
   });

@@ -8,7 +8,7 @@ import { type Descriptor, type Digest, describe, digestAlgorithm, digestHex } fr
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { type ImageManifest, encodeIndex, encodeJson, parseManifest } from "../../oci/manifest.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
-import { ARCHIVE_END, encodeEntry, padding } from "../layer/tar-writer.ts";
+import { ARCHIVE_END, type EntryHeader, encodeEntry, padding } from "../layer/tar-writer.ts";
 import { wholeSeconds } from "../layer/timestamp.ts";
 import type { ImageRecord } from "../storage/image-records.ts";
 import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
@@ -62,7 +62,12 @@ export async function* writeDockerArchive(
 
 /** An OCI image layout in a tar archive. */
 export async function* writeOciArchive(store: ImageStore, images: readonly SavedImage[]): AsyncGenerator<Uint8Array> {
-  for (const member of await layoutMembers(store, images)) yield* writeMember(member);
+  const members = await layoutMembers(store, images);
+  // Skopeo, which makes parents that are missing as root's, could not read it as an ordinary user.
+  const folders = new Set(members.flatMap(({ path }) => parentsOf(path)));
+  for (const folder of [...folders].toSorted())
+    yield encodeEntry({ ...PLAIN_ENTRY, type: "directory", name: folder, mode: 0o755 });
+  for (const member of members) yield* writeMember(member);
   yield ARCHIVE_END;
 }
 
@@ -145,18 +150,26 @@ async function plainLayer(
   return { path, size, chunks: open };
 }
 
+const PLAIN_ENTRY: EntryHeader = {
+  type: "file",
+  name: "",
+  linkName: "",
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: wholeSeconds(0),
+  attributes: new Map(),
+};
+
+/** `a` and `a/b` for `a/b/c`. */
+function parentsOf(path: string): readonly string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
 async function* writeMember({ path, size, chunks }: Member): AsyncGenerator<Uint8Array> {
-  yield encodeEntry({
-    type: "file",
-    name: path,
-    linkName: "",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size,
-    mtime: wholeSeconds(0),
-    attributes: new Map(),
-  });
+  yield encodeEntry({ ...PLAIN_ENTRY, name: path, size });
   let written = 0;
   for await (const chunk of chunks()) {
     written += chunk.byteLength;
