@@ -44,7 +44,11 @@ const action = fc.constantFrom(
   ACTION.errno,
   ACTION.enosys,
   ACTION.killThread,
+  ACTION.killProcess,
   ACTION.notify,
+  ACTION.trap,
+  ACTION.log,
+  ACTION.trace,
 );
 
 const OPERATORS: readonly ComparisonOperator[] = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
@@ -111,7 +115,8 @@ const alternatives: fc.Arbitrary<Clause[]> = fc.integer({ min: 0, max: 5 }).chai
   ),
 );
 
-function callRule(number: number, argumentBits: 32 | 64): fc.Arbitrary<CallRule> {
+/** A rule for one number. */
+export function callRule(number: number, argumentBits: 32 | 64): fc.Arbitrary<CallRule> {
   return fc.record({
     number: fc.constant(number),
     argumentBits: fc.constant(argumentBits),
