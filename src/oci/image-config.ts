@@ -123,6 +123,8 @@ function parseDefaults(config: JsonReader | undefined): ContainerDefaults {
   const volumes = config.keys("Volumes");
   for (const volume of volumes) {
     if (!volume.startsWith("/") || volume.includes("\0")) throw config.issue("Volumes", `"${volume}" is not absolute`);
+    // CVE-2022-23648: a volume that is taken from the host by its path.
+    if (volume.split("/").includes("..")) throw config.issue("Volumes", `"${volume}" has ".."`);
   }
   return {
     user: config.optionalString("User") ?? "",

@@ -10,6 +10,7 @@ import {
   writeOciArchive,
   writeOciDirectory,
 } from "../../image/archive/write-archive.ts";
+import { LayerAccount } from "../../image/layer/limits.ts";
 import { type LayerEvent, addImage } from "../../image/storage/add-image.ts";
 import { namesOf, readImageRecords } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
@@ -35,8 +36,9 @@ export async function loadStream(
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
   await using held = await context.store.holdAgainstCollection();
-  const plain = await plainStream(stream, context.namespace.zstdProgram);
-  await using members = await readTarMembers(context.store, plain, source);
+  const account = new LayerAccount(context.limits);
+  const plain = await plainStream(stream, context.namespace.zstdProgram, account);
+  await using members = await readTarMembers(context.store, plain, source, account);
   return await addAll(context, members, source, options);
 }
 

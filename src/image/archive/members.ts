@@ -1,13 +1,14 @@
 /** Where the parts of archived images come from: the members of a tar stream, or the files of a layout directory. */
 
 import { type Hash, createHash } from "node:crypto";
-import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
-import { type FileHandle, open, readFile, stat, unlink } from "node:fs/promises";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { type FileHandle, open, readFile, readlink, realpath, unlink } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
-import { splitEntryPath, textOfBytes } from "../layer/entry-path.ts";
+import { bytesOfText, splitEntryPath, textOfBytes } from "../layer/entry-path.ts";
+import type { LayerAccount } from "../layer/limits.ts";
 import { type EntrySink, readTar } from "../layer/tar-reader.ts";
 import { type IngestedBlob, ingestStream } from "../storage/blob-ingest.ts";
 import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
@@ -26,12 +27,13 @@ interface StagedMember extends IngestedBlob {
 
 /**
  * Read a tar stream to its end. Every file is written and hashed as it passes, since only the last member may tell which
- * ones matter; what `keep` is not asked for is deleted on disposal.
+ * ones matter; what `keep` is not asked for is deleted on disposal. `account` bounds all of it together.
  */
 export async function readTarMembers(
   store: ImageStore,
   archive: AsyncIterable<Uint8Array>,
   source: string,
+  account: LayerAccount,
 ): Promise<Members> {
   const staged = new Map<string, StagedMember>();
   const links = new Map<string, string>();
@@ -45,6 +47,7 @@ export async function readTarMembers(
   };
   try {
     await readTar(archive, (entry) => {
+      account.addEntry();
       const path = splitEntryPath(entry.name).join("/");
       if (entry.type === "symlink" || entry.type === "link") {
         // `docker save` before 25 writes a layer that two images share once, and a symlink to it.
@@ -53,6 +56,8 @@ export async function readTarMembers(
         return null;
       }
       if (entry.type !== "file") return null;
+      if (entry.sparse !== null) throw badMember(textOfBytes(path), source, "is a sparse file");
+      account.addFile(entry.size);
       const temporary = store.temporaryPath("ingest");
       temporaries.push(temporary);
       return new MemberSink(temporary, (member) => void staged.set(textOfBytes(path), member));
@@ -112,12 +117,15 @@ class MemberSink implements EntrySink {
   }
 }
 
-/** The files of a directory with an OCI image layout. */
+/**
+ * The files of a directory with an OCI image layout. What a document names is a regular file in that directory: neither
+ * ".." nor a symlink leads to others, since not everything is checked against a digest.
+ */
 export function directoryMembers(store: ImageStore, directory: string): Members {
   const source = `"${directory}"`;
   return {
     read: async (path) => {
-      const file = await openIfPresent(join(directory, path));
+      const file = await openMember(directory, path, source);
       if (file === null) return null;
       try {
         const { size } = await file.stat();
@@ -128,32 +136,50 @@ export function directoryMembers(store: ImageStore, directory: string): Members 
       }
     },
     keep: async (path, expected) => {
-      const file = join(directory, path);
-      const size = await sizeIfPresent(file);
-      if (size === null) return null;
-      if (expected !== null && (await store.blobSize(expected)) === size) return { digest: expected, size };
-      return ingestStream(store, createReadStream(file), expected, source);
+      const file = await openMember(directory, path, source);
+      if (file === null) return null;
+      try {
+        const { size } = await file.stat();
+        if (expected !== null && (await store.blobSize(expected)) === size) return { digest: expected, size };
+        return await ingestStream(store, file.createReadStream({ autoClose: false }), expected, source);
+      } finally {
+        await file.close();
+      }
     },
     [Symbol.asyncDispose]: async () => {},
   };
 }
 
+async function openMember(directory: string, path: string, source: string): Promise<FileHandle | null> {
+  const components = splitEntryPath(bytesOfText(path));
+  const file = await openIfPresent(join(directory, ...components.map(textOfBytes)));
+  if (file === null) return null;
+  try {
+    // The path that was opened, whatever the directory's owner changes meanwhile.
+    const [opened, root] = await Promise.all([readlink(`/proc/self/fd/${file.fd}`), realpath(directory)]);
+    if (!(await file.stat()).isFile()) throw badMember(path, source, "is no regular file");
+    if (!opened.startsWith(`${root}/`)) throw badMember(path, source, `leads outside, to "${opened}"`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
 async function openIfPresent(path: string): Promise<FileHandle | null> {
   try {
-    return await open(path, "r");
+    // A fifo without a writer must not be waited for.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
 }
 
-async function sizeIfPresent(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+function badMember(path: string, source: string, fault: string): RuntimeError {
+  return new RuntimeError("INVALID_DOCUMENT", `Cannot read "${path}" of ${source}: it ${fault}`, {
+    details: { path, fault },
+  });
 }
 
 function tooLong(path: string, source: string): RuntimeError {

@@ -28,6 +28,7 @@ import {
 import { type Platform, choosePlatform, formatPlatform } from "../../oci/platform.ts";
 import { type Reference, normalizeReference } from "../../oci/reference.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
+import type { LayerAccount } from "../layer/limits.ts";
 import type { ImageParts } from "../storage/add-image.ts";
 import type { IngestedBlob } from "../storage/blob-ingest.ts";
 import type { ImageStore } from "../storage/image-store.ts";
@@ -43,10 +44,11 @@ const ANNOTATION_NAME = "org.opencontainers.image.ref.name";
 const ANNOTATION_FULL_NAME = "io.containerd.image.name";
 const MAX_IMAGES = 1000;
 
-/** Decompress a stream by its first bytes. */
+/** Decompress a stream by its first bytes. `account` bounds the ratio. */
 export async function plainStream(
   stream: AsyncIterable<Uint8Array>,
   zstdProgram: string | null,
+  account: LayerAccount,
 ): Promise<AsyncIterable<Uint8Array>> {
   const iterator = stream[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array(0);
@@ -55,12 +57,29 @@ export async function plainStream(
     if (done === true) break;
     head = Buffer.concat([head, value]);
   }
+  let compressed = 0;
   const whole = async function* (): AsyncGenerator<Uint8Array> {
-    yield head;
-    yield* { [Symbol.asyncIterator]: () => iterator };
+    for await (const chunk of joined(head, iterator)) {
+      compressed += chunk.byteLength;
+      yield chunk;
+    }
   };
   const compression = detectCompression(head);
-  return compression === "none" ? whole() : decompress(Readable.from(whole()), compression, zstdProgram);
+  if (compression === "none") return whole();
+  const plain = decompress(Readable.from(whole()), compression, zstdProgram);
+  return (async function* (): AsyncGenerator<Uint8Array> {
+    let size = 0;
+    for await (const chunk of plain) {
+      size += chunk.byteLength;
+      account.checkRatio(compressed, size);
+      yield chunk;
+    }
+  })();
+}
+
+async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* { [Symbol.asyncIterator]: () => rest };
 }
 
 /** Find the images among `members` and put their layers into the store. `source` stands in messages. */
