@@ -28,9 +28,20 @@ function loadComponent(): ComponentModule {
 
 const compiler = new Compiler(() => loadComponent().instantiateComponent());
 
-/** See `Compiler.compile`. */
+/** Node's types declare the namespace without its values. */
+declare const WebAssembly: { readonly RuntimeError: new () => Error };
+
+/**
+ * See `Compiler.compile`. Searching for constants can outgrow the component's memory where a call has hundreds of
+ * conditions on several arguments; they are then tried in turn.
+ */
 export function compileFilter(filter: Filter, options?: CompileOptions): CompiledFilter {
-  return compiler.compile(filter, options);
+  try {
+    return compiler.compile(filter, options);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    return compiler.compile(filter, { ...options, without: [...(options?.without ?? []), "searchConstants"] });
+  }
 }
 
 /** See `Compiler.prove`. */
