@@ -6,6 +6,7 @@
  *     arch NAME                           libseccomp's name; the first replaces the native one
  *     optimize LEVEL                      SCMP_FLTATR_CTL_OPTIMIZE
  *     rule ACTION NAME [INDEX OP A B]...  OP is one of ne lt le eq ge gt masked; for masked A is the mask, B the datum
+ *     clock                               first of all: the microseconds until the program is written go to standard error
  *     name ARCH NUMBER                    prints the call's name or "-", without making a filter
  *     token ARCH                          prints its SCMP_ARCH_*, likewise
  *
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_COMPARISONS 6
 #define WIDEST_LINE 4096
@@ -96,11 +98,18 @@ static void read_rule(scmp_filter_ctx context, uint32_t default_action, char *re
   add_rule(context, action, number, count, comparisons);
 }
 
+static uint64_t microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 int main(void) {
   static char line[WIDEST_LINE];
   scmp_filter_ctx context = NULL;
   uint32_t default_action = 0;
   bool native = true;
+  uint64_t began = 0;
   while (fgets(line, sizeof(line), stdin) != NULL) {
     char *state = NULL;
     const char *word = strtok_r(line, " \n", &state);
@@ -111,6 +120,10 @@ int main(void) {
       char *name = seccomp_syscall_resolve_num_arch(token, (int)strtoul(state, NULL, 0));
       puts(name == NULL ? "-" : name);
       free(name);
+      continue;
+    }
+    if (strcmp(word, "clock") == 0) {
+      began = microseconds();
       continue;
     }
     if (strcmp(word, "token") == 0) {
@@ -145,6 +158,7 @@ int main(void) {
   if (context == NULL) return 0;
   int exported = seccomp_export_bpf(context, 1);
   if (exported < 0) fail("seccomp_export_bpf", exported);
+  if (began != 0) fprintf(stderr, "took %" PRIu64 "\n", microseconds() - began);
   seccomp_release(context);
   return 0;
 }

@@ -118,8 +118,8 @@ function repairReturn(instruction: Instruction): Instruction {
     : instruction;
 }
 
-/** Compile `linux.seccomp` as runc would. */
-export function compileOci(oci: OciSeccomp, optimize: 1 | 2 = 1): LibseccompProgram {
+/** What `libseccomp-compile.c` reads. */
+function linesOf(oci: OciSeccomp, optimize: 1 | 2): { readonly lines: readonly string[]; readonly bigEndian: boolean } {
   const names = (oci.architectures ?? []).map((name) => findArchitecture(name)).filter((entry) => entry !== undefined);
   const lines = [
     `default ${actionValue(oci.defaultAction, oci.defaultErrnoRet)}`,
@@ -134,8 +134,23 @@ export function compileOci(oci: OciSeccomp, optimize: 1 | 2 = 1): LibseccompProg
     );
     for (const name of rule.names) lines.push(["rule", action, name, ...comparisons].join(" "));
   }
+  return { lines, bigEndian: names[0]?.bigEndian ?? false };
+}
+
+/** Milliseconds that libseccomp itself takes, from the first rule to the program. */
+export function timeOci(oci: OciSeccomp, optimize: 1 | 2): number {
+  assert.ok(program !== undefined, "ask whether libseccomp is lacking first");
+  const input = `clock\n${linesOf(oci, optimize).lines.join("\n")}\n`;
+  const { status, stderr } = spawnSync(program, { input, maxBuffer: 16 << 20 });
+  assert.equal(status, 0, String(stderr));
+  const [, microseconds] = /^took (\d+)$/m.exec(String(stderr)) ?? [];
+  return Number(microseconds) / 1000;
+}
+
+/** Compile `linux.seccomp` as runc would. */
+export function compileOci(oci: OciSeccomp, optimize: 1 | 2 = 1): LibseccompProgram {
+  const { lines, bigEndian } = linesOf(oci, optimize);
   const stdout = ask(lines);
-  const bigEndian = names[0]?.bigEndian ?? false;
   const instructions = decodeProgram(stdout, bigEndian ? "big" : "little").map(
     bigEndian ? repairReturn : (same) => same,
   );

@@ -1,0 +1,5 @@
+/** The least disturbed of several measurements: load only ever adds. */
+
+export function least(values: readonly number[]): number {
+  return Math.min(...values);
+}
