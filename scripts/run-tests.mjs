@@ -1,6 +1,7 @@
 /**
  * Runs the compiled tests with node:test: `run-tests.mjs [--fast] [FILE|FOLDER…]`. Arguments name sources below `test/`;
- * without them all run. `--fast` leaves out what needs a kernel's namespaces, a systemd guest or many builds.
+ * without them all run. `--fast` leaves out what needs other programs, a kernel's
+ * namespaces, a systemd guest or many builds.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
@@ -9,7 +10,7 @@ import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const SLOW = ["test/kernel/", "test/security/", "test/vm/", "test/real/", "test/mutation/"];
+const SLOW = ["test/differential/", "test/kernel/", "test/security/", "test/vm/", "test/real/", "test/mutation/"];
 /** Guests of their own, minutes each: run when they are named. */
 const ON_REQUEST = ["test/vm/"];
 

@@ -146,8 +146,8 @@ int main(void) { return write(1, filter, sizeof(filter)) == sizeof(filter) ? 0 :
       return (JSON.parse(text) as { measure: { weighted: number } }).measure.weighted;
     };
     const table = put("weights.tsv", "call\tweight\n# two hot calls\nlsetxattr 900\nread\t90 # and one warm one\n\n");
-    assert.ok(weighted("--weights", table) < 7, "nearly all weight lies on one call");
-    assert.ok(weighted("--weights", "uniform") > 8, "no tree of three hundred calls is that shallow");
+    // Nearly all weight lies on one call, which then is not as deep as in a tree of three hundred equal ones.
+    assert.ok(weighted("--weights", table) < weighted("--weights", "uniform") - 1.5);
     assert.equal(weighted(), weighted("--weights", "uniform"));
   });
 

@@ -47,6 +47,7 @@ export function installedFilter(runtime: Runtime, seccomp: OciSeccomp): Prepared
     closeSync(log);
     assert.equal(started.status, 0, readFileSync(`${bundle}/log`, "utf8"));
     const pid = readFileSync(`${bundle}/pid`, "utf8").trim();
+    awaitCommand(pid);
     assert.ok(reader !== undefined, lackingForReading() ?? "");
     const read = spawnSync(reader, [pid], { maxBuffer: 1 << 20 });
     process.kill(Number(pid), "SIGKILL");
@@ -55,6 +56,18 @@ export function installedFilter(runtime: Runtime, seccomp: OciSeccomp): Prepared
   } finally {
     spawnSync("unshare", ["--mount", "sh", "-c", DELETE, runtime, bundle, id], { stdio: "ignore" });
     rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+const LIMIT_MS = 30_000;
+
+/** A detached `run` may return before the container's process has its filter; with the command it surely has. */
+function awaitCommand(pid: string): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const deadline = performance.now() + LIMIT_MS;
+  while (readFileSync(`/proc/${pid}/comm`, "utf8") !== "busybox\n") {
+    assert.ok(performance.now() < deadline, "the container's command has not begun");
+    Atomics.wait(sleeper, 0, 0, 1);
   }
 }
 
