@@ -44,14 +44,14 @@ ${(["image", "container"] as const)
     const line = valueCommands[source];
     return line === undefined
       ? []
-      : [`    ${source}) COMPREPLY+=($(compgen -W "$(${line} 2>/dev/null)" -- "$2")); __ltrimcolon "$2" ;;`];
+      : [`    ${source}) COMPREPLY+=($(compgen -W "$(${line} 2>/dev/null)" -- "$2")); _pycri_trim_colon "$2" ;;`];
   })
   .join("\n")}
   esac
 }
 
 # bash takes a colon for the end of a word: what stands before it is not to be repeated.
-__ltrimcolon() {
+_pycri_trim_colon() {
   [[ $1 == *:* && $COMP_WORDBREAKS == *:* ]] || return 0
   local prefix=\${1%"\${1##*:}"} at
   for at in "\${!COMPREPLY[@]}"; do COMPREPLY[at]=\${COMPREPLY[at]#"$prefix"}; done
