@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import { RuntimeError } from "../errors.ts";
 import { decodeEvents } from "../plan/encode.ts";
 import type { LaunchEvent } from "../plan/launch-plan.ts";
+import { closeDescriptor } from "../sys/close-descriptor.ts";
 import { createSealedExecutable, createSealedFile } from "../sys/memory-file.ts";
 import { awaitProcess, openPipe, type ProcessEnd, spawnProcess } from "../sys/spawn-process.ts";
 import { helperPath, readHelper } from "./installation.ts";
@@ -48,12 +49,13 @@ export function spawnHelper({ plan, environment, held, stdio, onEvent }: HelperI
     list.push(descriptor);
     return descriptor;
   };
+  let nothing: number | undefined;
   let pid: number | string;
   try {
     const [stdin, stdout, stderr] = stdio.map((kind, index) => {
       if (kind === "inherit") return { child: index, parent: null };
       if (typeof kind === "number") return { child: kind, parent: null };
-      if (kind === "ignore") return { child: own(theirs, openSync("/dev/null", constants.O_RDWR)), parent: null };
+      if (kind === "ignore") return { child: (nothing ??= openSync("/dev/null", constants.O_RDWR)), parent: null };
       const { reader, writer } = openPipe();
       const [child, parent] = index === 0 ? [reader, writer] : [writer, reader];
       return { child: own(theirs, child), parent: own(ours, parent) };
@@ -87,7 +89,8 @@ export function spawnHelper({ plan, environment, held, stdio, onEvent }: HelperI
       }),
     };
   } finally {
-    for (const descriptor of [...theirs, ...ours]) closeSync(descriptor);
+    [...theirs, ...ours].forEach(closeDescriptor);
+    if (nothing !== undefined) closeSync(nothing);
   }
 }
 
@@ -99,8 +102,11 @@ let sealed: string | undefined;
  */
 function executable(): string {
   if (sealed === undefined) {
-    const descriptor = createSealedExecutable("pycri-helper", readHelper());
-    sealed = descriptor === null ? helperPath() : `/proc/self/fd/${descriptor}`;
+    const file = createSealedExecutable("pycri-helper", readHelper());
+    if (file === null) return (sealed = helperPath());
+    // Opened once more by Node, which closes it when a worker thread ends.
+    sealed = `/proc/self/fd/${openSync(`/proc/self/fd/${file}`, constants.O_RDONLY)}`;
+    closeDescriptor(file);
   }
   return sealed;
 }

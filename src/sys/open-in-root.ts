@@ -1,6 +1,7 @@
 /** openat2(2): opening files of a root filesystem so that no symlink in it leads outside. */
 
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeDescriptor } from "./close-descriptor.ts";
 import { check, declare } from "./native-library.ts";
 
 const openat2 = declare("syscall", ["long", "long", "str", "uint8_t *", "long"], "long");
@@ -46,6 +47,6 @@ function readOne(directory: number, path: string): string | null {
     if (!status.isFile() || status.size > LARGEST_FILE) return null;
     return readFileSync(descriptor, "utf8");
   } finally {
-    closeSync(descriptor);
+    closeDescriptor(descriptor);
   }
 }

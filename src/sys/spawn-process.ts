@@ -5,7 +5,7 @@
  * children only.
  */
 
-import { closeSync } from "node:fs";
+import { closeDescriptor } from "./close-descriptor.ts";
 import { check, declare, errnoName } from "./native-library.ts";
 
 const posixSpawn = declare("posix_spawn", [
@@ -28,7 +28,7 @@ const ACTIONS_BYTES = 256;
 const O_CLOEXEC = 0o2000000;
 const F_DUPFD_CLOEXEC = 1030;
 
-/** A pipe whose ends are close-on-exec. */
+/** A pipe whose ends are close-on-exec; `closeDescriptor` closes them. */
 export function openPipe(): { readonly reader: number; readonly writer: number } {
   const ends = new Int32Array(2);
   check(pipe2(ends, O_CLOEXEC), "pipe2(2)");
@@ -67,7 +67,7 @@ export function spawnProcess(
     return errno === 0 ? (pid[0] ?? -1) : errnoName(errno);
   } finally {
     destroyActions(actions);
-    for (const copy of copies) closeSync(copy);
+    copies.forEach(closeDescriptor);
   }
 }
 

@@ -228,6 +228,34 @@ kernelTest(
   ["root"],
 );
 
+kernelTest("containers of a worker thread end with it, and it has nothing to warn of", async () => {
+  const result = await reported(`
+    import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+    import { isMainThread, parentPort, Worker } from "node:worker_threads";
+    import { once } from "node:events";
+    // The test process adopts orphans and lets them lie: a zombie is gone.
+    const state = (pid) => { try { return readFileSync("/proc/" + pid + "/stat", "latin1").split(") ")[1][0]; } catch { return "gone"; } };
+    const gone = async (pid) => { while (!["Z", "gone"].includes(state(pid))) await new Promise((resolve) => setTimeout(resolve, 5)); };
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url));
+      const [{ pid, exitStatus }] = await once(worker, "message");
+      const running = existsSync("/proc/" + pid);
+      await worker.terminate();
+      await gone(pid);
+      const files = readdirSync("/proc/self/fd").filter((name) => {
+        try { return readlinkSync("/proc/self/fd/" + name).includes("memfd"); } catch { return false; }
+      });
+      report({ running, exitStatus, files });
+    } else {
+      const { exitStatus } = await run({ rootfs, command: ["sh", "-c", "exit 4"], input: "" });
+      const container = await start({ rootfs, command: ["sleep", "1000"] });
+      parentPort.postMessage({ pid: container.pid, exitStatus });
+      await container.result;
+    }
+  `);
+  assert.deepEqual(result, { running: true, exitStatus: 4, files: [] });
+});
+
 kernelTest("CommonJS gets it by require", async () => {
   const file = join(scratch, "program.cjs");
   writeFileSync(
