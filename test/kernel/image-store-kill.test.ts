@@ -15,16 +15,15 @@ import { makeTestImage } from "../support/test-image.ts";
 
 const missing = hasRegistry() ? false : "docker-registry, skopeo, umoci, htpasswd, openssl or busybox is not installed";
 const options = { skip: process.env["REQUIRE_KERNEL"] === "1" ? false : missing };
-const ROUNDS = 25;
-/** A whole pull takes some 300 ms here; kills fall on all of it. */
-const SPAN_MS = 400;
+const ROUNDS = 30;
 
 let registry: Registry;
+let layout = "";
 
 before(async () => {
   if (options.skip !== false) return;
   registry = await startRegistry();
-  const layout = makeTestImage();
+  layout = makeTestImage();
   execFileSync("skopeo", [
     "copy",
     "-q",
@@ -38,26 +37,59 @@ after(async () => {
   if (options.skip === false) await registry.stop();
 });
 
-test("killed pulls leave a store without faults, which the next pull completes", options, async () => {
-  for (let round = 0; round < ROUNDS; round++) {
-    const child = startPycri(["pull", "-q", `${registry.host}/a:1`]);
-    const ended = new Promise((resolve) => child.once("close", resolve));
-    const timer = setTimeout(() => child.kill("SIGKILL"), (SPAN_MS * round) / ROUNDS);
-    await ended;
-    clearTimeout(timer);
-    const check = await pycri(["system", "check"]);
-    assert.equal(check.status, 0, check.stdout + check.stderr);
-    if (round % 5 === 4) assert.equal((await pycri(["image", "prune", "--all"])).status, 0);
-  }
-  assert.equal((await pycri(["run", `${registry.host}/a:1`])).stdout, "hello\n/data\n0\n");
-  assert.equal((await pycri(["image", "prune", "--all"])).status, 0);
-  const store = join(home, ".local/share/pycri");
-  for (const area of ["layers", "ingest", "staging", "blobs/sha256"])
-    assert.deepEqual(readdirSync(join(store, area)), []);
-});
+interface Victim {
+  readonly what: string;
+  readonly args: () => readonly string[];
+  /** Without it there is nothing to do. */
+  readonly before?: () => Promise<unknown>;
+}
 
-test("parallel pulls of one image all succeed and unpack each layer once", options, async () => {
-  const pulls = await Promise.all(Array.from({ length: 4 }, () => pycri(["pull", "-q", `${registry.host}/a:1`])));
-  for (const { status, stderr } of pulls) assert.equal(status, 0, stderr);
-  assert.equal(readdirSync(join(home, ".local/share/pycri/layers")).length, 2);
-});
+/** In turn, so that each finds what the others have left. */
+const VICTIMS: readonly Victim[] = [
+  { what: "pull", args: () => ["pull", "-q", `${registry.host}/a:1`] },
+  {
+    what: "run of another id mapping",
+    args: () => ["run", "--pull=never", "--userns=keep-id", `${registry.host}/a:1`],
+  },
+  {
+    what: "rmi",
+    args: () => ["rmi", "--force", `${registry.host}/a:1`],
+    before: () => pycri(["pull", "-q", `${registry.host}/a:1`]),
+  },
+  { what: "load", args: () => ["load", "-q", "-i", layout] },
+  { what: "prune", args: () => ["image", "prune", "--all"] },
+];
+
+/** Milliseconds that a command takes when it is left alone. */
+async function durationOf(args: readonly string[]): Promise<number> {
+  const begin = performance.now();
+  await pycri(args);
+  return performance.now() - begin;
+}
+
+test(
+  "killed at random moments, pull, unpacking, load, rmi and prune leave a store without faults",
+  options,
+  async () => {
+    const span = await durationOf(["pull", "-q", `${registry.host}/a:1`]);
+    for (let round = 0; round < ROUNDS; round++) {
+      const victim = VICTIMS[round % VICTIMS.length];
+      assert.ok(victim !== undefined);
+      await victim.before?.();
+      const child = startPycri(victim.args());
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      const moment = span * Math.random();
+      const timer = setTimeout(() => child.kill("SIGKILL"), moment);
+      await ended;
+      clearTimeout(timer);
+      const check = await pycri(["system", "check"]);
+      assert.equal(check.status, 0, `${victim.what}, killed after ${moment} ms: ${check.stdout}${check.stderr}`);
+    }
+    assert.equal((await pycri(["pull", "-q", `${registry.host}/a:1`])).status, 0);
+    assert.equal((await pycri(["run", `${registry.host}/a:1`])).stdout, "hello\n/data\n0\n");
+    assert.equal((await pycri(["image", "prune", "--all"])).status, 0);
+    const store = join(home, ".local/share/pycri");
+    for (const area of ["layers", "ingest", "staging", "blobs/sha256"])
+      assert.deepEqual(readdirSync(join(store, area)), []);
+  },
+);

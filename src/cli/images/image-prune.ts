@@ -2,7 +2,9 @@
 
 import type { Command, OptionValues } from "../command.ts";
 
-const options = { all: { type: "flag", short: "a", help: "remove every image" } } as const;
+const options = {
+  all: { type: "flag", short: "a", help: "remove every image that no container was made of" },
+} as const;
 
 export type ImagePruneValues = OptionValues<typeof options>;
 

@@ -1,7 +1,7 @@
 /** The code behind `pycri pull`. */
 
-import { platformOf } from "../../engine/images/image-context.ts";
-import { type PullPolicy, pullImage } from "../../image/pull-image.ts";
+import { addContent, platformOf } from "../../engine/images/image-context.ts";
+import { type PullOptions, type PullPolicy, pullImage } from "../../image/pull-image.ts";
 import { familiarReference, formatReference } from "../../oci/reference.ts";
 import { writeMessage, writeOutput } from "../output.ts";
 import { makeLayerProgress } from "./layer-progress.ts";
@@ -15,7 +15,7 @@ export async function execute({ values, operands }: Invocation<PullValues>): Pro
   for (const text of operands) {
     const progress = makeLayerProgress(process.stderr.isTTY, quiet);
     const { store, namespace, access, limits, parallel } = context;
-    const pulled = await pullImage(text, {
+    const options: PullOptions = {
       store,
       namespace,
       access,
@@ -28,7 +28,8 @@ export async function execute({ values, operands }: Invocation<PullValues>): Pro
         if (!quiet)
           writeMessage(`${reference.tag ?? reference.digest}: Pulling from ${reference.domain}/${reference.path}`);
       },
-    });
+    };
+    const pulled = await addContent(context, async () => pullImage(text, options));
     progress.finish();
     if (!quiet && pulled.digest !== null) {
       const status = pulled.changed ? "Downloaded newer image for" : "Image is up to date for";

@@ -15,8 +15,11 @@ export async function execute({ values }: Invocation<SystemCheckValues>): Promis
         ? `blob ${fault.digest} does not have its digest`
         : fault.kind === "layer"
           ? `layer ${fault.name} has no record`
-          : `image ${fault.id} has lost ${fault.lost.join(", ")}`;
-    writeOutput(`${what}${repair ? ": removed" : ""}\n`);
+          : fault.kind === "records"
+            ? "images.json cannot be read"
+            : `image ${fault.id} has lost ${fault.lost.join(", ")}`;
+    const done = fault.kind === "records" ? ": made anew, without names" : ": removed";
+    writeOutput(`${what}${repair ? done : ""}\n`);
   }
   return faults.length === 0 || repair ? 0 : 1;
 }

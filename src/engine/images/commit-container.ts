@@ -16,7 +16,7 @@ import { parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { changeDefaults } from "./config-changes.ts";
 import { type ContainerAccess, containerChanges, mountPointsOf, openContainer } from "./container-files.ts";
-import type { ImageContext } from "./image-context.ts";
+import { type ImageContext, addContent } from "./image-context.ts";
 import { addMadeImage } from "./import-image.ts";
 
 export interface CommitOptions {
@@ -43,34 +43,36 @@ export async function commitContainer(
       hint: `Take all of its files: pycri export ${name ?? wanted} | pycri import - NAME`,
     });
   }
-  await using held = await store.holdAgainstCollection();
-  const config = parseImageConfig(await store.readDocument(image.id as Digest), image.name);
-  const manifest = parseManifest(await store.readDocument(image.manifest as Digest), "", image.name);
-  if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
-  const defaults = changeDefaults(config.defaults, options.changes);
+  return addContent(context, async () => {
+    await using held = await store.holdAgainstCollection();
+    const config = parseImageConfig(await store.readDocument(image.id as Digest), image.name);
+    const manifest = parseManifest(await store.readDocument(image.manifest as Digest), "", image.name);
+    if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
+    const defaults = changeDefaults(config.defaults, options.changes);
 
-  const hash = createHash("sha256");
-  const blob = await whilePaused(access, options.pause, () => ingestLayer(context, access, hash));
-  const diffId = makeDigest("sha256", hash.digest("hex"));
-  const created = new Date().toISOString();
-  const { author, message } = options;
-  return await addMadeImage(
-    context,
-    {
-      ...config,
-      created,
-      author,
-      defaults,
-      diffIds: [...config.diffIds, diffId],
-      history: [
-        ...config.history,
-        { created, createdBy: command.join(" "), comment: message, author, emptyLayer: false },
-      ],
-    },
-    [...manifest.layers, describe(MEDIA_TYPE.ociLayerGzip, blob.digest, blob.size)],
-    options.name,
-    options.onLayer,
-  );
+    const hash = createHash("sha256");
+    const blob = await whilePaused(access, options.pause, () => ingestLayer(context, access, hash));
+    const diffId = makeDigest("sha256", hash.digest("hex"));
+    const created = new Date().toISOString();
+    const { author, message } = options;
+    return await addMadeImage(
+      context,
+      {
+        ...config,
+        created,
+        author,
+        defaults,
+        diffIds: [...config.diffIds, diffId],
+        history: [
+          ...config.history,
+          { created, createdBy: command.join(" "), comment: message, author, emptyLayer: false },
+        ],
+      },
+      [...manifest.layers, describe(MEDIA_TYPE.ociLayerGzip, blob.digest, blob.size)],
+      options.name,
+      options.onLayer,
+    );
+  });
 }
 
 /** `hash` gets the bytes before compression. */

@@ -6,6 +6,8 @@ import type { Credentials } from "../../image/registry/credentials.ts";
 import { parseRegistriesConfig, resolveShortName } from "../../image/registry/registries-config.ts";
 import { DEFAULT_TRANSPORT } from "../../image/registry/transport.ts";
 import { type FoundImage, readImageRecords, requireImage } from "../../image/storage/image-records.ts";
+import { collectGarbage } from "../../image/storage/collect-garbage.ts";
+import { isFull } from "../../image/storage/file-error.ts";
 import { ImageStore } from "../../image/storage/image-store.ts";
 import type { WorkerNamespace } from "../../image/worker/run-worker.ts";
 import { RuntimeError } from "../../errors.ts";
@@ -67,6 +69,25 @@ export async function openImages(
     limits: parseLayerLimits(options.unpackLimits ?? []),
     parallel: PARALLEL_LAYERS,
   };
+}
+
+/**
+ * Add content to the store. When it runs full, what was added so far is removed, which nothing refers to yet; otherwise it
+ * stays for the next attempt.
+ */
+export async function addContent<Result>(
+  { store, namespace }: ImageContext,
+  add: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await add();
+  } catch (error) {
+    if (isFull(error)) {
+      await using lock = await store.holdForCollection(false);
+      if (lock !== null) await collectGarbage(store, namespace, { leftContainers: false });
+    }
+    throw error;
+  }
 }
 
 /** The platform of this machine, or the one that was asked for. */

@@ -13,7 +13,7 @@ import { type Descriptor, type Digest, MEDIA_TYPE, describe, makeDigest } from "
 import { type ContainerDefaults, type ImageConfig, imageConfigToJson } from "../../oci/image-config.ts";
 import { encodeJson, encodeManifest, parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
-import { type ImageContext, platformOf } from "./image-context.ts";
+import { type ImageContext, addContent, platformOf } from "./image-context.ts";
 
 export interface ImportOptions {
   readonly name: Reference | null;
@@ -29,20 +29,22 @@ export async function importImage(
   source: string,
   options: ImportOptions,
 ): Promise<ImageRecord> {
-  await using held = await context.store.holdAgainstCollection();
-  const blob = await ingestStream(context.store, stream, null, source);
-  const layer = await describeLayer(context.store, blob);
-  const created = new Date().toISOString();
-  const diffId = await digestOfPlain(context.store, layer, context.namespace.zstdProgram);
-  const config: ImageConfig = {
-    platform: platformOf(context.facts, options.platform),
-    created,
-    author: "",
-    defaults: options.defaults,
-    diffIds: [diffId],
-    history: [{ created, createdBy: "", comment: options.comment, author: "", emptyLayer: false }],
-  };
-  return await addMadeImage(context, config, [layer], options.name, options.onLayer);
+  return addContent(context, async () => {
+    await using held = await context.store.holdAgainstCollection();
+    const blob = await ingestStream(context.store, stream, null, source);
+    const layer = await describeLayer(context.store, blob);
+    const created = new Date().toISOString();
+    const diffId = await digestOfPlain(context.store, layer, context.namespace.zstdProgram);
+    const config: ImageConfig = {
+      platform: platformOf(context.facts, options.platform),
+      created,
+      author: "",
+      defaults: options.defaults,
+      diffIds: [diffId],
+      history: [{ created, createdBy: "", comment: options.comment, author: "", emptyLayer: false }],
+    };
+    return await addMadeImage(context, config, [layer], options.name, options.onLayer);
+  });
 }
 
 /** Keep an image whose layers are in the store already. The caller holds the store against collection. */

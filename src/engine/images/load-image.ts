@@ -16,7 +16,7 @@ import { namesOf, readImageRecords } from "../../image/storage/image-records.ts"
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
 import { type Reference, formatReference } from "../../oci/reference.ts";
-import { type ImageContext, findStoredImage, platformOf } from "./image-context.ts";
+import { type ImageContext, addContent, findStoredImage, platformOf } from "./image-context.ts";
 
 export interface LoadedImage {
   readonly id: Digest;
@@ -35,11 +35,13 @@ export async function loadStream(
   source: string,
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
-  await using held = await context.store.holdAgainstCollection();
-  const account = new LayerAccount(context.limits);
-  const plain = await plainStream(stream, context.namespace.zstdProgram, account);
-  await using members = await readTarMembers(context.store, plain, source, account);
-  return await addAll(context, members, source, options);
+  return addContent(context, async () => {
+    await using held = await context.store.holdAgainstCollection();
+    const account = new LayerAccount(context.limits);
+    const plain = await plainStream(stream, context.namespace.zstdProgram, account);
+    await using members = await readTarMembers(context.store, plain, source, account);
+    return await addAll(context, members, source, options);
+  });
 }
 
 /** Load the images of a directory with an OCI layout. */
@@ -48,9 +50,11 @@ export async function loadDirectory(
   directory: string,
   options: LoadOptions,
 ): Promise<readonly LoadedImage[]> {
-  await using held = await context.store.holdAgainstCollection();
-  await using members = directoryMembers(context.store, directory);
-  return await addAll(context, members, `"${directory}"`, options);
+  return addContent(context, async () => {
+    await using held = await context.store.holdAgainstCollection();
+    await using members = directoryMembers(context.store, directory);
+    return await addAll(context, members, `"${directory}"`, options);
+  });
 }
 
 async function addAll(

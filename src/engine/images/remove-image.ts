@@ -95,14 +95,16 @@ function nameOf(records: ImageRecords, id: Digest, text: string, candidates: Ret
   throw new RuntimeError("IMAGE_NOT_FOUND", `The image has no name "${text}"`, { details: { name: text } });
 }
 
-/** `pycri image prune`: images without a name (`all`: all images), and garbage. */
+/** `pycri image prune`: images without a name (`all`: every one that no container was made of), and garbage. */
 export async function pruneImages(
   context: ImageContext,
   all: boolean,
 ): Promise<Collected & { readonly images: readonly Digest[] }> {
   await using lock = await context.store.holdForCollection(true);
   const unused = (records: ImageRecords): readonly Digest[] =>
-    records.images.map(({ id }) => id).filter((id) => all || namesOf(records, id).length === 0);
+    records.images
+      .map(({ id }) => id)
+      .filter((id) => containersOf(context, id).length === 0 && (all || namesOf(records, id).length === 0));
   const removed = unused(await readImageRecords(context.store));
   await updateImageRecords(context.store, (records) => ({
     records: removed.reduce(withoutImage, records),

@@ -14,7 +14,7 @@ import type { Reference } from "../../oci/reference.ts";
 import type { RootSource } from "../../plan/run-request.ts";
 import { type ContainerConfig, containerConfigPath } from "../../store/container-record.ts";
 import type { RunOptions } from "../request/run-options.ts";
-import { type ImageContext, findStoredImage, platformOf } from "./image-context.ts";
+import { type ImageContext, addContent, findStoredImage, platformOf } from "./image-context.ts";
 import { makeMappedNamespace, workerCommand } from "./worker-namespace.ts";
 
 export interface ImageRunOptions {
@@ -52,7 +52,7 @@ export async function prepareImage(
     const blob = manifest.layers[index]?.digest;
     if (diffId === undefined || blob === undefined) throw new Error("layers and diff ids are as many");
     const parent = chain[index - 1] ?? null;
-    await ensureLayer(store, namespace, unpacker, { blob, diffId, chainId, parent, limits });
+    await ensureLayer(store, namespace, unpacker, { blob, diffId, chainId, parent, limits, onUnpack: () => {} });
   });
   const names = chain.map((chainId) => layerName(chainId, namespace.idsKey)).toReversed();
   const [top] = names;
@@ -124,16 +124,6 @@ async function findImageToRun(text: string, context: ImageContext, options: Imag
   const { store, namespace, access, limits, parallel } = context;
   const { policy, onLayer, onStart } = options;
   const platform = platformOf(context.facts, options.platform);
-  const pulled = await pullImage(text, {
-    store,
-    namespace,
-    access,
-    limits,
-    parallel,
-    policy,
-    platform,
-    onLayer,
-    onStart,
-  });
-  return pulled.image;
+  const wanted = { store, namespace, access, limits, parallel, policy, platform, onLayer, onStart };
+  return (await addContent(context, async () => pullImage(text, wanted))).image;
 }

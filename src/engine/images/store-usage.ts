@@ -43,9 +43,15 @@ export async function storeUsage({ store }: ImageContext): Promise<StoreUsage> {
 /** Check the store; with `repair`, remove what is damaged and what is left over. */
 export async function checkImages({ store, namespace }: ImageContext, repair: boolean): Promise<readonly StoreFault[]> {
   await using lock = repair ? await store.holdForCollection(true) : await store.holdAgainstCollection();
-  const faults = await checkStore(store);
+  const faults = [...(await checkStore(store))];
   if (repair) {
     await repairStore(store, namespace, faults);
+    if (faults.some(({ kind }) => kind === "records")) {
+      // Only now are the images known that may have lost something.
+      const more = await checkStore(store);
+      await repairStore(store, namespace, more);
+      faults.push(...more);
+    }
     await collectGarbage(store, namespace, { leftContainers: true });
   }
   return faults;

@@ -11,6 +11,7 @@ import { bytesOfText, splitEntryPath, textOfBytes } from "../layer/entry-path.ts
 import type { LayerAccount } from "../layer/limits.ts";
 import { type EntrySink, readTar } from "../layer/tar-reader.ts";
 import { type IngestedBlob, ingestStream } from "../storage/blob-ingest.ts";
+import { fileError } from "../storage/file-error.ts";
 import { type ImageStore, digestMismatch } from "../storage/image-store.ts";
 
 export interface Members extends AsyncDisposable {
@@ -106,8 +107,12 @@ class MemberSink implements EntrySink {
   write(chunk: Uint8Array): void {
     this.#hash.update(chunk);
     this.#size += chunk.byteLength;
-    let written = 0;
-    while (written < chunk.byteLength) written += writeSync(this.#descriptor, chunk, written);
+    try {
+      for (let written = 0; written < chunk.byteLength;) written += writeSync(this.#descriptor, chunk, written);
+    } catch (error) {
+      closeSync(this.#descriptor);
+      throw fileError(error, `Cannot write "${this.#temporary}"`);
+    }
   }
 
   end(): void {

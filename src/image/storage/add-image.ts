@@ -27,6 +27,7 @@ export interface ImageParts {
 
 /** What became of a layer, for progress. */
 export type LayerEvent =
+  /** It was there, or somebody else has unpacked it meanwhile. */
   | { readonly kind: "present"; readonly digest: Digest }
   | { readonly kind: "fetching"; readonly digest: Digest; readonly bytes: number; readonly total: number }
   | { readonly kind: "unpacking"; readonly digest: Digest }
@@ -103,10 +104,9 @@ async function addLayer(
   const { store, namespace, limits, onLayer } = options;
   const { digest } = layer;
   if ((await store.blobSize(digest)) === null) await options.fetchLayer(layer);
-  else onLayer({ kind: "present", digest });
-  onLayer({ kind: "unpacking", digest });
-  const record = await ensureLayer(store, namespace, unpacker, { ...place, blob: digest, limits });
-  onLayer({ kind: "done", digest, notes: record.notes });
+  const onUnpack = (): void => onLayer({ kind: "unpacking", digest });
+  const { record, made } = await ensureLayer(store, namespace, unpacker, { ...place, blob: digest, limits, onUnpack });
+  onLayer(made ? { kind: "done", digest, notes: record.notes } : { kind: "present", digest });
   return record.bytes;
 }
 

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { fileError } from "./file-error.ts";
 
 /** Replace `path` by a file with these contents and permission bits. */
 export async function writeFileAtomically(path: string, contents: string | Uint8Array, mode: number): Promise<void> {
@@ -18,7 +19,7 @@ export async function writeFileAtomically(path: string, contents: string | Uint8
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
-    throw error;
+    throw fileError(error, `Cannot write "${path}"`);
   }
   await syncDirectory(dirname(path));
 }

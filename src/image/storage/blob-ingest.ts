@@ -7,6 +7,7 @@ import { type Hash, createHash } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { RuntimeError } from "../../errors.ts";
 import { type Descriptor, type Digest, digestAlgorithm, digestHex, makeDigest } from "../../oci/descriptor.ts";
+import { fileError } from "./file-error.ts";
 import { type ImageStore, digestMismatch } from "./image-store.ts";
 
 const READ_CHUNK_BYTES = 1024 * 1024;
@@ -19,6 +20,7 @@ export class BlobIngest {
   readonly #file: FileHandle;
   #hash: Hash;
   #offset = 0;
+  #discarded = false;
 
   private constructor(store: ImageStore, descriptor: Descriptor, path: string, file: FileHandle) {
     this.#store = store;
@@ -74,10 +76,12 @@ export class BlobIngest {
       );
     }
     this.#hash.update(chunk);
-    let written = 0;
-    while (written < chunk.byteLength) {
-      const { bytesWritten } = await this.#file.write(chunk, written);
-      written += bytesWritten;
+    try {
+      await writeWhole(this.#file, chunk);
+    } catch (error) {
+      // Nothing to resume from: a full disk stays full as long as this is there.
+      await this.discard();
+      throw fileError(error, `Cannot write "${this.#path}"`);
     }
     this.#offset += chunk.byteLength;
   }
@@ -96,13 +100,16 @@ export class BlobIngest {
     await this.#store.commitBlob(this.#file, this.#path, this.#descriptor.digest);
   }
 
-  /** Stop and leave what is there for the next attempt. */
+  /** Stop and leave what is there for the next attempt, unless it was discarded. */
   async suspend(): Promise<void> {
+    if (this.#discarded) return;
     await this.#file.close();
   }
 
   /** Stop and delete. */
   async discard(): Promise<void> {
+    if (this.#discarded) return;
+    this.#discarded = true;
     await this.#file.close();
     await unlink(this.#path);
   }
@@ -128,11 +135,7 @@ export async function ingestStream(
   try {
     for await (const chunk of chunks) {
       hash.update(chunk);
-      let written = 0;
-      while (written < chunk.byteLength) {
-        const { bytesWritten } = await file.write(chunk, written);
-        written += bytesWritten;
-      }
+      await writeWhole(file, chunk);
       size += chunk.byteLength;
     }
     const digest = makeDigest(algorithm, hash.digest("hex"));
@@ -148,6 +151,13 @@ export async function ingestStream(
     // After a failed commit the descriptor is closed already.
     await file.close().catch(() => {});
     await unlink(temporary).catch(() => {});
-    throw error;
+    throw fileError(error, `Cannot write "${temporary}"`);
+  }
+}
+
+async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let written = 0; written < chunk.byteLength;) {
+    const { bytesWritten } = await file.write(chunk, written);
+    written += bytesWritten;
   }
 }

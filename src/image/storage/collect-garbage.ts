@@ -5,6 +5,7 @@
 
 import { readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { manifestBlobs, parseManifest } from "../../oci/manifest.ts";
@@ -60,7 +61,7 @@ export async function collectGarbage(
   const layers = (await listLayers(store)).filter(({ name, chainHex }) => !chains.has(chainHex) && !mounted.has(name));
   const held = await findHeld(store, layers);
   const unusedLayers = layers.map(({ name }) => name).filter((name) => !held.has(name));
-  for (const name of unusedLayers) bytes += (await readNamedLayer(store, name)).bytes;
+  for (const name of unusedLayers) bytes += await bytesOf(store, name);
   await removeLayers(store, namespace, unusedLayers);
 
   let removedBlobs = 0;
@@ -85,6 +86,16 @@ async function findHeld(store: ImageStore, layers: readonly StoredLayer[]): Prom
     }
   }
   return held;
+}
+
+/** 0 for a layer whose record is damaged: it goes all the same. */
+async function bytesOf(store: ImageStore, name: string): Promise<number> {
+  try {
+    return (await readNamedLayer(store, name)).bytes;
+  } catch (error) {
+    if (error instanceof RuntimeError || (error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
 }
 
 /** Delete what processes that were interrupted have left: nobody adds content now, so all of it is theirs. */

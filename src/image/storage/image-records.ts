@@ -39,6 +39,8 @@ export interface ImageRecords {
   readonly names: ReadonlyMap<string, Digest>;
 }
 
+export const NO_IMAGES: ImageRecords = { images: [], names: new Map() };
+
 const FILE = "images.json";
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 const MAX_IMAGES = 1_000_000;
@@ -46,7 +48,7 @@ const SHORTEST_ID = 1;
 
 export async function readImageRecords(store: ImageStore): Promise<ImageRecords> {
   const text = await store.readText(FILE);
-  if (text === null) return { images: [], names: new Map() };
+  if (text === null) return NO_IMAGES;
   const reader = readJson(`"${store.path(FILE)}"`, Buffer.from(text), MAX_FILE_BYTES);
   const digest = (value: string): Digest => {
     const parsed = parseDigest(value);
@@ -73,9 +75,14 @@ export async function updateImageRecords<Result>(
 ): Promise<Result> {
   await using lock = await store.lockImages();
   const { records, result } = change(await readImageRecords(store));
+  await writeImageRecords(store, records);
+  return result;
+}
+
+/** Replace the records, whatever was there. `updateImageRecords` is for everybody but the repair of a damaged file. */
+export async function writeImageRecords(store: ImageStore, records: ImageRecords): Promise<void> {
   const document = { version: 1, images: records.images, names: Object.fromEntries(records.names) };
   await writeFileAtomically(store.path(FILE), `${JSON.stringify(document)}\n`, 0o600);
-  return result;
 }
 
 /** The records with this image added or renewed, and `name` (null: none) given to it. */

@@ -23,6 +23,7 @@ import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../../oci/descriptor.ts";
 import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { syncDirectory } from "./atomic-file.ts";
+import { fileError } from "./file-error.ts";
 import { type StoreLock, takeLock, tryTakeLock } from "./store-lock.ts";
 
 /** `layers` is mounted into containers, whose root may be a stranger to the caller's ids; the root keeps strangers out. */
@@ -38,10 +39,18 @@ export class ImageStore {
 
   /** Open the store below `root`, made when missing, for the caller alone (0700). */
   static async open(root: string): Promise<ImageStore> {
+    try {
+      await ImageStore.#makeDirectories(root);
+    } catch (error) {
+      throw fileError(error, `Cannot make the image store "${root}"`);
+    }
+    return new ImageStore(root);
+  }
+
+  static async #makeDirectories(root: string): Promise<void> {
     await mkdir(root, { recursive: true, mode: 0o700 });
     for (const name of DIRECTORIES)
       await mkdir(join(root, name), { recursive: true, mode: name === "layers" ? 0o711 : 0o700 });
-    return new ImageStore(root);
   }
 
   path(...names: readonly string[]): string {
@@ -125,7 +134,7 @@ export class ImageStore {
     } catch (error) {
       await file.close();
       await unlink(temporary);
-      throw error;
+      throw fileError(error, `Cannot write "${temporary}"`);
     }
     await this.commitBlob(file, temporary, digest);
   }

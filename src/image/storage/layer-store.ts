@@ -8,7 +8,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
-import { JsonReader } from "../../oci/json-reader.ts";
+import { readJson } from "../../oci/json-reader.ts";
 import { flushFileSystem } from "../../sys/flush.ts";
 import { tryLockFile } from "../../sys/whole-file-lock.ts";
 import type { RecordedOwner } from "../layer/layer-writer.ts";
@@ -16,6 +16,7 @@ import type { LayerLimits } from "../layer/limits.ts";
 import type { LayerUnpacker } from "../worker/layer-unpacker.ts";
 import { type WorkerNamespace, runRemove } from "../worker/run-worker.ts";
 import { syncDirectory, writeFileAtomically } from "./atomic-file.ts";
+import { fileError } from "./file-error.ts";
 import type { ImageStore } from "./image-store.ts";
 
 /** What `layer.json` holds. */
@@ -38,9 +39,12 @@ export interface LayerRequest {
   /** Chain id of the layer below; null for the lowest. */
   readonly parent: Digest | null;
   readonly limits: LayerLimits;
+  /** It is not there and is being unpacked now. */
+  readonly onUnpack: () => void;
 }
 
 const RECORD = "layer.json";
+const MAX_RECORD_BYTES = 1024 ** 3;
 const MAX_RECORDED_OWNERS = 10_000_000;
 
 /** The chain id of each layer of an image, bottom first. */
@@ -69,11 +73,11 @@ export function layerDiff(store: ImageStore, chainId: Digest, idsKey: string): s
 /** What is known about an unpacked layer, or null when it is not there. */
 export async function readLayerRecord(store: ImageStore, chainId: Digest, idsKey: string): Promise<LayerRecord | null> {
   const text = await store.readText(join("layers", layerName(chainId, idsKey), RECORD));
-  return text === null ? null : parseLayerRecord(JSON.parse(text));
+  return text === null ? null : parseLayerRecord(text, store.path("layers", layerName(chainId, idsKey), RECORD));
 }
 
-function parseLayerRecord(value: unknown): LayerRecord {
-  const reader = new JsonReader(RECORD, value);
+function parseLayerRecord(text: string, path: string): LayerRecord {
+  const reader = readJson(`"${path}"`, Buffer.from(text), MAX_RECORD_BYTES);
   const range = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
   return {
     diffId: reader.string("diffId") as Digest,
@@ -95,12 +99,14 @@ export async function ensureLayer(
   namespace: WorkerNamespace,
   unpacker: LayerUnpacker,
   request: LayerRequest,
-): Promise<LayerRecord> {
+): Promise<{ readonly record: LayerRecord; readonly made: boolean }> {
   const known = await readLayerRecord(store, request.chainId, namespace.idsKey);
-  if (known !== null) return known;
+  if (known !== null) return { record: known, made: false };
   await using lock = await store.lockWork("layer", digestHex(request.chainId));
   const there = await readLayerRecord(store, request.chainId, namespace.idsKey);
-  return there ?? (await unpack(store, namespace, unpacker, request));
+  if (there !== null) return { record: there, made: false };
+  request.onUnpack();
+  return { record: await unpack(store, namespace, unpacker, request), made: true };
 }
 
 async function unpack(
@@ -138,7 +144,7 @@ async function unpack(
     return record;
   } catch (error) {
     await runRemove(namespace, [staging]);
-    throw error;
+    throw fileError(error, `Cannot make the layer "${request.chainId}"`);
   }
 }
 
@@ -172,7 +178,14 @@ export function holdLayer(store: ImageStore, name: string): number | null {
 
 /** Whether somebody holds the layer itself. */
 export function isLayerHeld(store: ImageStore, name: string): boolean {
-  const descriptor = openSync(store.path("layers", name, RECORD), "r");
+  let descriptor: number;
+  try {
+    descriptor = openSync(store.path("layers", name, RECORD), "r");
+  } catch (error) {
+    // A damaged layer, which no container can have been started from.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
   try {
     return !tryLockFile(descriptor, "exclusive");
   } finally {
@@ -215,5 +228,6 @@ export async function removeLayers(
 
 /** The record of a layer by its directory's name. */
 export async function readNamedLayer(store: ImageStore, name: string): Promise<LayerRecord> {
-  return parseLayerRecord(JSON.parse(await readFile(store.path("layers", name, RECORD), "utf8")));
+  const path = store.path("layers", name, RECORD);
+  return parseLayerRecord(await readFile(path, "utf8"), path);
 }

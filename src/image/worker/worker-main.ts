@@ -9,6 +9,7 @@ import { writeTreeArchive } from "../layer/tree-archive.ts";
 import { compareTrees } from "../layer/tree-compare.ts";
 import { copyTree } from "../layer/tree-copy.ts";
 import { extractTree } from "../layer/tree-extract.ts";
+import { fileError } from "../storage/file-error.ts";
 import type { UnpackAnswer, UnpackJob, UnpackRequest, WorkerFailure, WorkerJob } from "./jobs.ts";
 import { UnpackThreads, serveThread } from "./unpack-threads.ts";
 
@@ -60,20 +61,16 @@ async function answer(threads: UnpackThreads, number: number, job: UnpackJob): P
   writeAll(STDOUT, `${JSON.stringify({ number, outcome } satisfies UnpackAnswer)}\n`);
 }
 
-function failureOf(error: unknown): WorkerFailure {
-  if (error instanceof RuntimeError) {
-    const { code, message, hint, details } = error;
-    return { code, message, hint: hint ?? null, details };
+function failureOf(thrown: unknown): WorkerFailure {
+  const error = fileError(thrown, "Cannot handle the image's files");
+  if (!(error instanceof RuntimeError)) {
+    const { message } = error as Error;
+    return { code: "IO", message: `Cannot handle the image's files: ${message}`, hint: null, details: {} };
   }
-  const { message, code, syscall } = error as NodeJS.ErrnoException;
-  // The file system's own refusals: names too long, a full disk, a device that fails.
-  const invalid = code === "ENAMETOOLONG" || code === "ELOOP";
-  return {
-    code: invalid ? "INVALID_LAYER" : "IO",
-    message: `Image files cannot be handled: ${message}`,
-    hint: null,
-    details: { errno: code ?? null, syscall: syscall ?? null },
-  };
+  const { code, message, hint, details } = error;
+  // Names that the file system refuses are the archive's fault.
+  const invalid = error !== thrown && ["ENAMETOOLONG", "ELOOP"].includes(String(details["errno"]));
+  return { code: invalid ? "INVALID_LAYER" : code, message, hint: hint ?? null, details };
 }
 
 function writeAll(descriptor: number, text: string): void {
