@@ -28,8 +28,6 @@ export interface CompileOptions {
   readonly verify?: boolean;
   /** The compiler's improvements to leave out, for experiments and tests; see `REWRITES`. */
   readonly without?: readonly Rewrite[];
-  /** A call's name for the error about a filter that is too large; its number stands in where there is none. */
-  readonly nameCall?: (architecture: number, number: number) => string | undefined;
 }
 
 /** The compiler's improvements in the order in which they are applied, as the WIT documents them. */

@@ -41,9 +41,8 @@ export class Compiler {
    * @throws RuntimeError INVALID_ARGUMENT: a weight that is no positive number
    */
   compile(filter: Filter, options: CompileOptions = {}): CompiledFilter {
-    const { program, measure, proven } = this.#call(
-      ({ compiler }) => compiler.compile(lowerFilter(filter), lowerOptions(options)),
-      options.nameCall,
+    const { program, measure, proven } = this.#call(({ compiler }) =>
+      compiler.compile(lowerFilter(filter), lowerOptions(options)),
     );
     const { instructions, weighted, uniform, worst } = measure;
     return { program, instructionCount: instructions, measure: { weighted, uniform, worst }, proven };
@@ -125,12 +124,12 @@ export class Compiler {
     return executions;
   }
 
-  #call<T>(use: (component: Component) => T, nameCall?: CompileOptions["nameCall"]): T {
+  #call<T>(use: (component: Component) => T): T {
     this.#instance ??= this.#instantiate();
     try {
       return use(this.#instance);
     } catch (error) {
-      if (isComponentError(error)) throw asError(error, nameCall);
+      if (isComponentError(error)) throw asError(error);
       // A trap, or a host error in the middle of lowering: the instance's state is unknown.
       this.#instance = undefined;
       throw error;

@@ -1,7 +1,6 @@
 /** The component's typed errors as `RuntimeError`. */
 
 import { RuntimeError } from "../errors.ts";
-import type { CompileOptions } from "./compilation.ts";
 import type * as WitAnalyser from "../../wasm/generated/interfaces/pycri-seccomp-analyser.js";
 import type * as Wit from "../../wasm/generated/interfaces/pycri-seccomp-compiler.js";
 import type * as WitProver from "../../wasm/generated/interfaces/pycri-seccomp-prover.js";
@@ -37,7 +36,7 @@ function hexadecimal(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
-export function asError(error: ComponentError, nameCall: CompileOptions["nameCall"]): Error {
+export function asError(error: ComponentError): Error {
   switch (error.tag) {
     case "invalid-filter": {
       const { flaw, architecture, number } = error.val;
@@ -51,7 +50,7 @@ export function asError(error: ComponentError, nameCall: CompileOptions["nameCal
       );
     }
     case "too-large":
-      return tooLarge(error.val, nameCall);
+      return tooLarge(error.val);
     case "miscompiled":
       return new Error(`the compiler made a wrong program, please report it: call ${error.val.call.number}`);
     case "too-many-tables":
@@ -68,14 +67,10 @@ export function asError(error: ComponentError, nameCall: CompileOptions["nameCal
   }
 }
 
-function tooLarge(
-  { instructions, limit, costliest }: Wit.TooLarge,
-  nameCall: CompileOptions["nameCall"],
-): RuntimeError {
-  const calls = costliest.map((cost) => {
-    const name = nameCall?.(cost.architecture, cost.number) ?? `call ${cost.number}`;
-    return `${name} on ${hexadecimal(cost.architecture)} (${cost.instructions} instructions)`;
-  });
+function tooLarge({ instructions, limit, costliest }: Wit.TooLarge): RuntimeError {
+  const calls = costliest.map(
+    (cost) => `call ${cost.number} on ${hexadecimal(cost.architecture)} (${cost.instructions} instructions)`,
+  );
   return new RuntimeError(
     "INVALID_PROFILE",
     `Cannot compile the filter: it needs at least ${instructions} instructions and the kernel takes ${limit}`,
@@ -84,7 +79,7 @@ function tooLarge(
         calls.length > 0
           ? `the longest argument checks are those of ${calls.join(", ")}`
           : "no call's arguments are checked: fewer, wider runs of call numbers with one action are what helps",
-      details: { instructions, limit, costliest },
+      details: { instructions, limit, ...(calls.length > 0 ? { costliest } : {}) },
     },
   );
 }

@@ -40,6 +40,9 @@ const RARITY: f64 = 256;
 /** A test tells at most three segments apart; with more of them the program cannot fit. */
 const SEGMENT_LIMIT: i32 = 2 * INSTRUCTION_LIMIT + 1;
 
+/** A range of more numbers than a table has reaches beyond it and lists none of them. */
+const TABLE_SIZE: u32 = 1024;
+
 /** Consecutive numbers without a rule that count as calls; more are a hole in the table. */
 const HOLE: u32 = 16;
 
@@ -196,6 +199,13 @@ export class Compilation {
       const number = changetype<CallRule>(rules.calls + i * offsetof<CallRule>()).number;
       while (segments.last(at) < number) at++;
       unchecked(segments.listed[at]++);
+    }
+    for (let i: u32 = 0; i < rules.rangeCount; i++) {
+      const range = changetype<NumberRange>(rules.ranges + i * offsetof<NumberRange>());
+      if (range.last - range.first >= TABLE_SIZE) continue;
+      let number = range.first;
+      do unchecked(segments.listed[segments.find(number)]++);
+      while (number++ != range.last);
     }
     for (let i = 0; i < segments.count; i++) {
       const listed = unchecked(segments.listed[i]);

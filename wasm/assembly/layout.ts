@@ -84,17 +84,17 @@ export class Layout {
     let depth = 0;
     stack[depth++] = root;
     while (depth > 0) {
-      const id = stack[depth - 1];
-      if (this.place[id] != 0) {
+      const id = unchecked(stack[depth - 1]);
+      if (unchecked(this.place[id]) != 0) {
         depth--;
         continue;
       }
-      if (!expanded[id]) {
-        expanded[id] = true;
-        const onTrue = graph.onTrue[id];
-        const onFalse = graph.onFalse[id];
-        if (onTrue != NONE && this.place[onTrue] == 0) stack[depth++] = onTrue;
-        if (onFalse != NONE && this.place[onFalse] == 0) stack[depth++] = onFalse;
+      if (!unchecked(expanded[id])) {
+        unchecked((expanded[id] = true));
+        for (let side = 0; side < 2; side++) {
+          const next = unchecked(side == 0 ? graph.onTrue[id] : graph.onFalse[id]);
+          if (next != NONE && unchecked(this.place[next]) == 0) unchecked((stack[depth++] = next));
+        }
         continue;
       }
       depth--;

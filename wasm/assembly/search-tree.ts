@@ -21,7 +21,7 @@ const LIST_LIMIT: i32 = 4;
  * The least that a test for a hot number has to save, in executed instructions of an average call, when it makes all
  * numbers wait; less where it makes few of them wait.
  */
-const HOT_PRICE: f64 = 0.04;
+const HOT_PRICE: f64 = 0.03;
 
 /** How a range is decided: by a split, or by a list that falls to the outcome of the range's first or second segment. */
 const SPLIT: u8 = 0;

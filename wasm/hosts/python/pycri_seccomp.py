@@ -23,6 +23,8 @@ REWRITES = {
     "separate-x32",
     "favour-deep",
     "number-lists",
+    "hot-numbers",
+    "repeat-tests",
 }
 
 
