@@ -114,7 +114,7 @@ function honestArchives(): readonly Buffer[] {
     const script = `mkdir -p d/e; echo x >d/f; ln d/f d/h; ln -s f d/l; mkfifo d/p; truncate -s 64K d/s; echo middle | dd of=d/s bs=1 seek=30000 conv=notrunc status=none
       for i in $(seq 30); do echo piece | dd of=d/t bs=1 seek=$((i * 8192)) conv=notrunc status=none; done
       echo long >"d/$(printf 'n%.0s' $(seq 200))"; touch -d @1.5 d/f; setfattr -n user.a -v b d/f 2>/dev/null || :`;
-    execFileSync("bash", ["-euc", script], { cwd: folder });
+    execFileSync("sh", ["-euc", script], { cwd: folder });
     return [
       ["--format=gnu"],
       ["--format=gnu", "-S"],

@@ -114,3 +114,48 @@ test("both printed forms parse back to the same reference", () => {
     { numRuns: 2000 },
   );
 });
+
+/**
+ * The grammar of distribution's `reference` package, as one expression over the whole, and Docker's rule for where the
+ * registry ends: another way to the same answer.
+ */
+const WORD = "[a-z0-9]+";
+const PATH = `${WORD}(?:(?:\\.|_|__|-+)${WORD})*`;
+const LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+const HOST = `(?:${LABEL}(?:\\.${LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?`;
+const SUFFIX = "(?::\\w[\\w.-]{0,127})?(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?";
+const WITH_HOST = new RegExp(`^${HOST}/${PATH}(?:/${PATH})*${SUFFIX}$`);
+const WITHOUT_HOST = new RegExp(`^${PATH}(?:/${PATH})*${SUFFIX}$`);
+
+function grammarAccepts(text: string): boolean {
+  const slash = text.indexOf("/");
+  const first = slash === -1 ? "" : text.slice(0, slash);
+  const isHost = /[.:]/.test(first) || first === "localhost" || /[A-Z]/.test(first);
+  return isHost ? WITH_HOST.test(text) : WITHOUT_HOST.test(text);
+}
+
+test("what is accepted is what the grammar accepts", () => {
+  const near = fc
+    .array(
+      fc.constantFrom("a", "b0", "A", ".", "-", "_", "__", "/", ":", "@", "1", "localhost", "[::1]", DIGEST, "c.d"),
+      {
+        maxLength: 9,
+      },
+    )
+    .map((parts) => parts.join(""));
+  let accepted = 0;
+  fc.assert(
+    fc.property(near, (text) => {
+      let parses = true;
+      try {
+        parseReference(text);
+        accepted++;
+      } catch {
+        parses = false;
+      }
+      assert.equal(parses, grammarAccepts(text), text);
+    }),
+    { numRuns: 6000 },
+  );
+  assert.ok(accepted > 150, `${accepted} of the texts were references`);
+});
