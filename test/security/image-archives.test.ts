@@ -203,6 +203,11 @@ const TYPE_CHANGES: readonly Case[] = [
     makes: ["n d 711 0:0"],
   },
   {
+    name: "a directory replaced by a hard link to a file in it",
+    members: [directory("d/"), file("d/a"), hardLink("d", "d/a")],
+    refused: invalid(/hard link to a file in the directory that it replaces/),
+  },
+  {
     name: "a directory replaced through a symlink to it",
     members: [
       directory("real/"),

@@ -246,6 +246,8 @@ export class LayerWriter {
       throw bad(entry.name, `is a hard link to "${textOfBytes(entry.linkName)}", which the layer does not have`);
     }
     if (status.isDirectory()) throw bad(entry.name, "is a hard link to a directory");
+    if (target.startsWith(`${path}/`))
+      throw bad(entry.name, "is a hard link to a file in the directory that it replaces");
     this.#replacing(path, () => linkSync(this.#fsPath(target), this.#fsPath(path)));
     const owner = this.#owners.get(target);
     if (owner !== undefined) this.#recordOwner(path, owner.uid, owner.gid);
