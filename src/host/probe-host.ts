@@ -47,6 +47,7 @@ export function probeHost(environment: Environment): HostFacts {
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap") || "40"),
     uidMap: parseIdMap(readText("/proc/self/uid_map")),
     gidMap: parseIdMap(readText("/proc/self/gid_map")),
+    setgroupsDenied: readText("/proc/self/setgroups").trim() === "deny",
     subuid: parseSubordinateIds(readText("/etc/subuid"), userName, uid),
     subgid: parseSubordinateIds(readText("/etc/subgid"), userName, uid),
     newuidmap: findPrivilegedTool("newuidmap", path),

@@ -44,6 +44,8 @@ export interface HostFacts {
   readonly lastCapability: number;
   readonly uidMap: readonly IdMapLine[];
   readonly gidMap: readonly IdMapLine[];
+  /** setgroups(2) is denied in the caller's user namespace, and so in every one below it (user_namespaces(7)). */
+  readonly setgroupsDenied: boolean;
   readonly subuid: readonly SubordinateRange[];
   readonly subgid: readonly SubordinateRange[];
   readonly newuidmap: PrivilegedTool | null;

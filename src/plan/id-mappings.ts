@@ -232,6 +232,7 @@ export function setupIds(linux: Linux, facts: HostFacts): SetupIds {
 
 /** False when the kernel refuses setgroups(2) in the container: the price of a gid map written without privilege. */
 export function mayCallSetgroups(linux: Linux, facts: HostFacts): boolean {
+  if (facts.setgroupsDenied) return false;
   if (!makesNamespace(linux, "user")) return (facts.capabilities & capabilityBit("CAP_SETGID")) !== 0n;
   return writesMapsItself(facts) || !isOwnIdOnly(linux.gidMappings ?? [], facts.gid);
 }
@@ -249,7 +250,12 @@ export function planIdMappings(linux: Linux, facts: HostFacts): readonly Monitor
     name: `${kind}_map`,
     contents: mappings.map((entry) => `${entry.containerID} ${entry.hostID} ${entry.size}\n`).join(""),
   });
-  if (writesMapsItself(facts)) return [write("uid", uidMappings), write("gid", gidMappings)];
+  if (writesMapsItself(facts)) {
+    return [
+      write("uid", splitAtOwnLines(uidMappings, facts.uidMap)),
+      write("gid", splitAtOwnLines(gidMappings, facts.gidMap)),
+    ];
+  }
 
   const uidAlone = isOwnIdOnly(uidMappings, facts.uid);
   const gidAlone = isOwnIdOnly(gidMappings, facts.gid);
@@ -269,6 +275,23 @@ export function planIdMappings(linux: Linux, facts: HostFacts): readonly Monitor
     });
   }
   return operations;
+}
+
+/** The kernel takes a line when one line of the caller's own map holds all of its host ids (map_id_range_down()). */
+function splitAtOwnLines(mappings: readonly LinuxIdMapping[], own: readonly IdMapLine[]): readonly LinuxIdMapping[] {
+  return mappings.flatMap(({ containerID, hostID, size }) => {
+    const parts: LinuxIdMapping[] = [];
+    for (let done = 0; done < size;) {
+      const first = hostID + done;
+      const holder = own.find(({ inside, size: count }) => first >= inside && first < inside + count);
+      // What no line holds the kernel will refuse, in one piece.
+      const room = holder === undefined ? size - done : holder.inside + holder.size - first;
+      const count = Math.min(room, size - done);
+      parts.push({ containerID: containerID + done, hostID: first, size: count });
+      done += count;
+    }
+    return parts;
+  });
 }
 
 function toolPath(facts: HostFacts, name: "newuidmap" | "newgidmap"): string {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Finding, FindingSubject } from "../../src/engine/doctor/finding.ts";
 import { caller } from "../support/caller.ts";
 import { kernelTest } from "../support/kernel-test.ts";
+import { busyboxRoot } from "../support/root-filesystem.ts";
 import { command, type Outcome, pycri } from "../support/run.ts";
 import { environment, pycriCommand, runtimeDirectory, scratch } from "../support/scratch.ts";
 
@@ -106,6 +107,18 @@ kernelTest("with no_new_privs set newuidmap is of no use, and that is said", asy
   assert.match(finding.message, /^no_new_privs is set on this process/);
   assert.equal(examination.ready, false);
 });
+
+for (const [what, flags] of [
+  ["its one id, where setgroups(2) is denied", ["--map-root-user"]],
+  ["all ids of the caller, in two lines of its map", ["--map-root-user", "--map-auto"]],
+] as const) {
+  kernelTest(`root of a user namespace with ${what} starts containers, too`, async () => {
+    const examination = examinationOf(await command(["unshare", "--user", ...flags, ...DOCTOR]));
+    assert.equal(find(examination, "container")?.level, "ok");
+    const ran = await command(["unshare", "--user", ...flags, ...pycriCommand, "run", busyboxRoot(), "id", "-u"]);
+    assert.deepEqual([ran.status, ran.stdout], [0, "0\n"], ran.stderr);
+  });
+}
 
 kernelTest("info gives the facts as other programs see them", async () => {
   const { status, stdout, stderr } = await pycri(["info", "--format=json"]);

@@ -393,3 +393,22 @@ function ids(mappings: readonly LinuxIdMapping[], side: "containerID" | "hostID"
 function covers(ranges: readonly SubordinateRange[], id: number): boolean {
   return ranges.some(({ start, count }) => id >= start && id < start + count);
 }
+
+test("a map is written in lines that the caller's own map holds whole", () => {
+  const own = [
+    { inside: 0, outside: 1000, size: 1 },
+    { inside: 1, outside: 100_000, size: 65_535 },
+  ];
+  const [uid, gid] = planIdMappings(
+    {
+      namespaces: [{ type: "user" }],
+      uidMappings: [{ containerID: 0, hostID: 0, size: 65_536 }],
+      gidMappings: [{ containerID: 5, hostID: 10, size: 20 }],
+    },
+    { ...root, uidMap: own, gidMap: own },
+  );
+  assert.deepEqual(
+    [uid, gid].map((operation) => (operation?.op === "writeChildProc" ? operation.contents : null)),
+    ["0 0 1\n1 1 65535\n", "5 10 20\n"],
+  );
+});

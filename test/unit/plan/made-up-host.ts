@@ -19,6 +19,7 @@ export const anna: HostFacts = {
   lastCapability: 40,
   uidMap: EVERY_ID,
   gidMap: EVERY_ID,
+  setgroupsDenied: false,
   subuid: [{ start: 100_000, count: 65_536 }],
   subgid: [{ start: 100_000, count: 65_536 }],
   newuidmap: { path: "/usr/bin/newuidmap", privileged: true },
