@@ -5,7 +5,14 @@
 import { RuntimeError } from "../errors.ts";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { ResourceRequest } from "../plan/run-request.ts";
-import { bandwidthCpus, bandwidthFromCpus, isUnlimited, parseIdList, resolveBandwidth } from "./conversions.ts";
+import {
+  bandwidthCpus,
+  bandwidthFromCpus,
+  DEFAULT_PERIOD,
+  isUnlimited,
+  parseIdList,
+  resolveBandwidth,
+} from "./conversions.ts";
 
 /** What one cgroup, or the host, allows. Infinity without a limit. */
 export interface Allowance {
@@ -49,7 +56,9 @@ export function resolvePercentages(request: ResourceRequest, levels: readonly Al
     resolved.memory = Math.max(PAGE, Math.floor(bytes / PAGE) * PAGE);
   }
   if (percent.cpus !== undefined) {
-    const { quota, period } = bandwidthFromCpus(part(percent.cpus, allowance.cpus.value, "CPU time"));
+    const cpus = part(percent.cpus, allowance.cpus.value, "CPU time");
+    // Rounded down, so that parts of a whole never add up to more.
+    const { quota, period } = bandwidthFromCpus(Math.floor(cpus * DEFAULT_PERIOD) / DEFAULT_PERIOD);
     resolved.cpuQuota = quota;
     resolved.cpuPeriod = period;
   }

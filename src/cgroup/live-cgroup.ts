@@ -182,7 +182,14 @@ function signal(pid: number): void {
 }
 
 /** Remove the emptied cgroup and those below it. Resolves to false when processes stay in it. */
-export function removeTree(record: CgroupRecord): Promise<boolean> {
+export async function removeTree(record: CgroupRecord): Promise<boolean> {
+  if (record.version === 2 && record.unit !== undefined) {
+    const { name, bus: address } = record.unit;
+    const { SystemdBus } = await import("./systemd-bus.ts");
+    using bus = new SystemdBus(address);
+    await bus.discard(name);
+    return eventually(() => !existsSync(record.directory));
+  }
   return eventually(() => leaves(record).every((directory) => removeDirectory(directory)));
 }
 

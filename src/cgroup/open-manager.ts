@@ -17,6 +17,11 @@ export interface ManagerOptions {
   readonly parent?: string;
   /** DBUS_SESSION_BUS_ADDRESS. */
   readonly sessionBus?: string;
+  /**
+   * Whether this process itself becomes the container's monitor, as on the command line. The systemd manager moves it into the
+   * scope, whose limits must not hit a program that starts containers and stays.
+   */
+  readonly becomesMonitor: boolean;
 }
 
 /** RuntimeError INVALID_ARGUMENT, LIMIT_UNSUPPORTED when the manager that was asked for cannot work here. */
@@ -25,22 +30,22 @@ export function openManager(facts: HostFacts, options: ManagerOptions): CgroupMa
   if (manager === "disabled") return disabledManager("cgroups are disabled", undefined);
   if (manager === "systemd") return requireSystemd(facts, options);
   const isSlice = parent?.endsWith(".slice") === true && !parent.includes("/");
-  if (manager === undefined && (parent === undefined || isSlice)) {
-    const systemd = tryBus(facts, options);
+  if (manager === undefined && options.becomesMonitor && (parent === undefined || isSlice)) {
+    const systemd = tryBus(facts, options.sessionBus);
     if (systemd !== null && facts.cgroup.v2 !== null && facts.cgroup.layout === "v2") {
       return openSystemdManager({ ...facts, cgroup: { v2: facts.cgroup.v2 } }, systemd, parent);
     }
   }
-  return openCgroupfs(facts, parent === undefined ? undefined : parseParent(parent));
+  return openCgroupfs(facts, parent === undefined ? undefined : parseParent(parent), options.becomesMonitor);
 }
 
 /** v2 where it has the controllers; where v1 hierarchies exist, they have them. */
-function openCgroupfs(facts: HostFacts, parent: string | undefined): CgroupManager {
+function openCgroupfs(facts: HostFacts, parent: string | undefined, becomesMonitor: boolean): CgroupManager {
   const { layout, v2 } = facts.cgroup;
   if (layout === "v2" && v2 !== null) {
     const found = openV2Manager({ ...facts, cgroup: { v2 } }, parent);
     if (found !== null) return found;
-    return disabledManager(`your cgroup "${v2.path}" is not delegated to you`, v2Remedy(facts));
+    return disabledManager(`your cgroup "${v2.path}" is not delegated to you`, v2Remedy(facts, becomesMonitor));
   }
   if (layout === "v1" || layout === "hybrid") {
     const found = openV1Manager(facts, parent);
@@ -54,7 +59,10 @@ function openCgroupfs(facts: HostFacts, parent: string | undefined): CgroupManag
   return disabledManager("no cgroup file system is mounted", "mount cgroup2 at /sys/fs/cgroup");
 }
 
-function v2Remedy(facts: HostFacts): string {
+const SCOPE_FOR_PROGRAM = "start the program in a scope of its own: systemd-run --user --scope -p Delegate=yes PROGRAM";
+
+function v2Remedy(facts: HostFacts, becomesMonitor: boolean): string {
+  if (existsSync(SYSTEMD_RUNS) && !becomesMonitor) return SCOPE_FOR_PROGRAM;
   if (!existsSync(SYSTEMD_RUNS)) return "run pycri in a cgroup that an administrator has handed to you";
   const bus = findBus(facts, undefined, isSocket);
   return "lack" in bus ? bus.remedy : "use --cgroup-manager systemd";
@@ -63,13 +71,18 @@ function v2Remedy(facts: HostFacts): string {
 /** sd_booted(3). */
 const SYSTEMD_RUNS = "/run/systemd/system";
 
-function tryBus(facts: HostFacts, { sessionBus }: ManagerOptions): { uid: number; bus: string } | null {
+/** The bus of the caller's systemd, or null where none is to be had. */
+export function tryBus(
+  facts: Pick<HostFacts, "uid" | "userName">,
+  sessionBus: string | undefined,
+): { uid: number; bus: string } | null {
   if (!existsSync(SYSTEMD_RUNS)) return null;
   const bus = findBus(facts, sessionBus, isSocket);
   return "address" in bus ? { uid: facts.uid, bus: bus.address } : null;
 }
 
-function requireSystemd(facts: HostFacts, { sessionBus, parent }: ManagerOptions): CgroupManager {
+function requireSystemd(facts: HostFacts, { sessionBus, parent, becomesMonitor }: ManagerOptions): CgroupManager {
+  if (!becomesMonitor) throw noSystemd("it would move this program into the container's scope", SCOPE_FOR_PROGRAM);
   if (!existsSync(SYSTEMD_RUNS)) throw noSystemd("systemd does not run this host", "use --cgroup-manager cgroupfs");
   const { v2, layout } = facts.cgroup;
   if (v2 === null || layout !== "v2") {

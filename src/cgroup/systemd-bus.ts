@@ -57,7 +57,7 @@ export class SystemdBus implements Disposable {
     await this.#manager("StartTransientUnit", "ssa(sv)a(sa(sv))", [name, "fail", encode(properties), []]);
     const result = await jobResult(messages, name);
     if (result === "done") return;
-    await this.#discard(name);
+    await this.discard(name);
     throw new RuntimeError("LIMIT_UNSUPPORTED", `Cannot start unit "${name}": systemd says "${result}"`, {
       hint: `journalctl --user -u ${name} tells why`,
     });
@@ -68,8 +68,8 @@ export class SystemdBus implements Disposable {
     await this.#manager("SetUnitProperties", "sba(sv)", [name, true, encode(properties)]);
   }
 
-  /** Stop a unit that failed to start, and let systemd forget it. */
-  async #discard(name: string): Promise<void> {
+  /** Stop a unit, whatever state it is in, and let systemd forget it. */
+  async discard(name: string): Promise<void> {
     for (const [member, signature, body] of [
       ["StopUnit", "ss", [name, "replace"]],
       ["ResetFailedUnit", "s", [name]],

@@ -10,6 +10,7 @@
  *   └── container             the exact limits
  * ```
  */
+import { existsSync } from "node:fs";
 import type { LinuxResources } from "../oci/linux-resources.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
 import { RuntimeError } from "../errors.ts";
@@ -30,6 +31,8 @@ export interface SystemdFacts {
   /** Address of the bus on which the caller's manager listens. */
   readonly bus: string;
 }
+
+const SLICE_SUFFIX = ".slice";
 
 /** The leaf of the container in its scope. */
 const CONTAINER = "container";
@@ -61,8 +64,8 @@ class SystemdManager implements CgroupManager {
     this.#facts = facts;
     this.#systemd = systemd;
     this.#slice = slice;
-    this.#root = uid === 0 ? mountPoint : `${mountPoint}/user.slice/user-${uid}.slice/user@${uid}.service`;
-    this.levels = [hostAllowance(), ...readV2Levels(this.#root, mountPoint)];
+    this.#root = managerRoot(mountPoint, uid);
+    this.levels = [hostAllowance(), ...readV2Levels(this.#sliceDirectory(), mountPoint)];
     this.cgroup = v2Interface(this.#root, new Set(readWords(`${this.#root}/cgroup.controllers`)));
     this.limitsSwap = this.cgroup.hasFile("memory.swap.max");
   }
@@ -81,6 +84,13 @@ class SystemdManager implements CgroupManager {
       record: { version: 2, directory: `${scope}/${CONTAINER}`, unit: { name: unit, bus: this.#systemd.bus } },
       warnings,
     };
+  }
+
+  /** The slice's cgroup: `a-b.slice` lies in `a.slice`. Before its first unit it does not exist and limits nothing. */
+  #sliceDirectory(): string {
+    const words = (this.#slice ?? "app.slice").slice(0, -SLICE_SUFFIX.length).split("-");
+    const path = words.map((_, index) => `/${words.slice(0, index + 1).join("-")}${SLICE_SUFFIX}`).join("");
+    return existsSync(this.#root + path) ? this.#root + path : this.#root;
   }
 
   #delegationHint(): string {
@@ -114,6 +124,11 @@ class SystemdManager implements CgroupManager {
   }
 }
 
+/** The cgroup below which the units of a user's systemd live, or of the system's for root. */
+export function managerRoot(mountPoint: string, uid: number): string {
+  return uid === 0 ? mountPoint : `${mountPoint}/user.slice/user-${uid}.slice/user@${uid}.service`;
+}
+
 /** The address of the bus that the caller's systemd listens on, or why there is none. */
 export function findBus(
   facts: Pick<HostFacts, "uid" | "userName">,
@@ -126,9 +141,10 @@ export function findBus(
     if (isSocket(path)) return { address: `unix:path=${path}` };
     return { lack: `there is no socket ${path}`, remedy: "start dbus.service" };
   }
-  if (sessionBus !== undefined && sessionBus !== "") return { address: sessionBus };
+  // First where the user's systemd is known to listen: the environment may be left over from another session or user.
   const directory = `/run/user/${uid}`;
   if (isSocket(`${directory}/bus`)) return { address: `unix:path=${directory}/bus` };
+  if (sessionBus !== undefined && sessionBus !== "") return { address: sessionBus };
   if (isSocket(`${directory}/systemd/private`)) {
     return { lack: `your systemd has no D-Bus socket ${directory}/bus`, remedy: "install dbus-user-session" };
   }

@@ -7,7 +7,7 @@ import { RuntimeError } from "../errors.ts";
 import type { HostFacts } from "../plan/host-facts.ts";
 import { applyPolicy, checkCpuset, holdingMemoryLimit } from "./apply-policy.ts";
 import { undercutLimits, type Allowance } from "./capacity.ts";
-import { displayPath, hostAllowance, readCgroupFile, readV2Levels } from "./cgroup-files.ts";
+import { ancestors, displayPath, hostAllowance, isWritable, readCgroupFile, readV2Levels } from "./cgroup-files.ts";
 import { leafName, planV2Leaf } from "./cgroup-plans.ts";
 import type { CgroupInterface } from "./limit-writes.ts";
 import type { CgroupManager, CgroupRequest, PreparedCgroup } from "./manager.ts";
@@ -46,10 +46,27 @@ export function openV2Manager(facts: V2Facts, parent: string | undefined): Cgrou
         hint: `chown "${directory}" and its cgroup.procs, cgroup.subtree_control and cgroup.threads to the user who runs pycri`,
       });
     }
+    checkReach(directory, parent, facts);
     return new V2Manager(facts, directory);
   }
   const directory = parentOf(path === "/" ? mountPoint : mountPoint + path);
   return isDelegated(directory) ? new V2Manager(facts, directory) : null;
+}
+
+/**
+ * The kernel moves or starts a process in another cgroup only for who may write cgroup.procs of the nearest cgroup above
+ * both, too (cgroup-v2.rst, "Delegation Containment"). RuntimeError LIMIT_UNSUPPORTED.
+ */
+function checkReach(directory: string, parent: string, { cgroup }: V2Facts): void {
+  const { mountPoint, path } = cgroup.v2;
+  const above = new Set(ancestors(directory, mountPoint));
+  const common = ancestors(path === "/" ? mountPoint : mountPoint + path, mountPoint).find((level) => above.has(level));
+  if (common === undefined || isWritable(`${common}/cgroup.procs`)) return;
+  throw new RuntimeError(
+    "LIMIT_UNSUPPORTED",
+    `Cannot use cgroup parent "${parent}": from your cgroup "${path}" the kernel lets you start nothing there`,
+    { hint: `have root move your shell there first: echo PID >"${directory}/cgroup.procs"` },
+  );
 }
 
 class V2Manager implements CgroupManager {

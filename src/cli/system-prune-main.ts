@@ -10,7 +10,8 @@ import type { SystemPruneValues } from "./system-prune.ts";
 
 export async function execute({ values }: Invocation<SystemPruneValues>): Promise<number> {
   const context = await openImageStore();
-  const { removed, kept } = await pruneSystem(context.facts, values["cgroup-parent"]);
+  const sessionBus = process.env["DBUS_SESSION_BUS_ADDRESS"];
+  const { removed, kept } = await pruneSystem(context.facts, values["cgroup-parent"], sessionBus);
   for (const directory of removed) writeOutput(`${directory}\n`);
   for (const directory of kept)
     writeWarning(`"${directory}" stays: processes run in it, and their container is unknown here`);

@@ -33,11 +33,14 @@ export async function prepareCgroup(
     readonly sessionBus: string | undefined;
     readonly oomRecordFile: string;
     readonly dryRun: boolean;
+    /** `ManagerOptions.becomesMonitor`. */
+    readonly becomesMonitor: boolean;
   },
 ): Promise<ContainerCgroup> {
   const { cgroupManager, cgroupParent } = request;
   const chosen = request.cgroups === "disabled" ? "disabled" : cgroupManager;
   const manager = openManager(facts, {
+    becomesMonitor: container.becomesMonitor,
     ...(chosen === undefined ? {} : { manager: chosen }),
     ...(cgroupParent === undefined ? {} : { parent: cgroupParent }),
     ...(container.sessionBus === undefined ? {} : { sessionBus: container.sessionBus }),

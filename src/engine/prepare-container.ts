@@ -118,7 +118,7 @@ async function openCgroup(
   request: RunRequest,
   facts: HostFacts,
   id: string,
-  { environment, dryRun }: PreparationContext,
+  { environment, dryRun, endsWithCaller }: PreparationContext,
 ): Promise<ContainerCgroup> {
   const { prepareCgroup } = await import("./prepare-cgroup.ts");
   return prepareCgroup(request, facts, {
@@ -126,6 +126,7 @@ async function openCgroup(
     sessionBus: environment["DBUS_SESSION_BUS_ADDRESS"],
     oomRecordFile: oomRecordPath(facts.runtimeDirectory, id),
     dryRun,
+    becomesMonitor: !endsWithCaller,
   });
 }
 

@@ -19,6 +19,8 @@ interface Explanation {
 
 const NO_USER_NAMESPACES =
   "Allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces above 0. Run pycri doctor for this host's switch.";
+const CONFINED =
+  'A security module forbids user namespaces here: an AppArmor profile (/proc/self/attr/current names it) needs the rule "userns,", SELinux the permission user_namespace create.';
 
 /** The error for a `failed` event of this plan. */
 export function explainFailure(plan: LaunchPlan, failure: OperationFailure): RuntimeError {
@@ -194,9 +196,8 @@ function explain(
 }
 
 function explainClone(errno: string, cgroup: string): Explanation {
-  if (errno === "EPERM" || errno === "EACCES") {
-    return { code: "HOST_UNSUPPORTED", hint: NO_USER_NAMESPACES };
-  }
+  if (errno === "EPERM") return { code: "HOST_UNSUPPORTED", hint: NO_USER_NAMESPACES };
+  if (errno === "EACCES") return { code: "HOST_UNSUPPORTED", hint: CONFINED };
   if (errno === "ENOSPC" || errno === "EUSERS") {
     return {
       code: "HOST_UNSUPPORTED",

@@ -3,8 +3,17 @@
  * cgroup v1 hands a new sub-cgroup of each hierarchy to the caller; on a v2 host the caller's own systemd, or the
  * delegated cgroup that the tests were started in, provides it (PYCRI_TEST_CGROUPS=systemd|cgroupfs).
  */
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import {
+  chownSync,
+  type Dirent,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { caller } from "./caller.ts";
 
 const MOUNT = "/sys/fs/cgroup";
@@ -78,9 +87,19 @@ export function delegateV1(name: string): CgroupPlace {
   };
 }
 
-/** Cgroups below a directory that bear a container's name. */
+/** Cgroups below a directory that bear a container's name; they may go while this looks. */
 function containersBelow(directory: string): readonly string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((path) => /^pycri-[0-9a-f]{64}(?:\.scope)?$/.test(basename(path)))
-    .map((path) => join(directory, path));
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+    throw error;
+  }
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => {
+      const path = join(directory, name);
+      return /^pycri-[0-9a-f]{64}(?:\.scope)?$/.test(name) ? [path] : containersBelow(path);
+    });
 }

@@ -2,7 +2,7 @@
 # kernel (a Linux that runs as an ordinary process, boots in seconds and needs no virtualisation). Sourced by run.sh with
 # CACHE, SUITE, HERE and NODE set; sets IMAGE and KERNEL. Needs root and Debian's archive the first time only.
 
-PACKAGES=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,uidmap,procps,util-linux,mount,iproute2,nftables,passt,slirp4netns,apparmor,kmod,udev,busybox-static,crun
+PACKAGES=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,uidmap,procps,util-linux,mount,iproute2,nftables,passt,slirp4netns,apparmor,kmod,udev,busybox-static,crun,gcc,libc6-dev
 
 key() {
   {

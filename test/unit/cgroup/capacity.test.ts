@@ -66,6 +66,30 @@ describe("percentages", () => {
     );
   });
 
+  it("of processors and tasks never exceed what there is either, and grow with the percentage", () => {
+    fc.assert(
+      fc.property(levels, percent, percent, (some, a, b) => {
+        const allowance = effectiveAllowance(some);
+        const [low, high] = [Math.min(a, b), Math.max(a, b)].map((share) =>
+          resolvePercentages({ percent: { pids: share } }, some),
+        );
+        assert.ok((low?.pidsLimit ?? NaN) <= (high?.pidsLimit ?? NaN));
+        assert.ok((high?.pidsLimit ?? NaN) <= allowance.pids.value && (low?.pidsLimit ?? NaN) >= 1);
+        const [less, more] = [Math.min(a, b), Math.max(a, b)].map(
+          (share) =>
+            (allowance.cpus.value * share) / 100 >= 0.01 && resolvePercentages({ percent: { cpus: share } }, some),
+        );
+        if (!less || !more) return;
+        const cpus = ({ cpuQuota = NaN, cpuPeriod = NaN }): number => cpuQuota / cpuPeriod;
+        assert.ok(cpus(less) <= cpus(more));
+        assert.ok(
+          cpus(more) <= allowance.cpus.value * (1 + Number.EPSILON),
+          `${cpus(more)} of ${allowance.cpus.value}`,
+        );
+      }),
+    );
+  });
+
   it("of all that add up to at most 100 hand out at most all of it", () => {
     const split = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 8 });
     fc.assert(

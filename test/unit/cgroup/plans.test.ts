@@ -1,6 +1,7 @@
 /** The managers' decisions as operations, properties and refusals. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as fc from "fast-check";
 import { applyPolicy, checkCpuset, holdingMemoryLimit, limitNames } from "../../../src/cgroup/apply-policy.ts";
 import { planV1Leaves, planV2Leaf } from "../../../src/cgroup/cgroup-plans.ts";
 import { parseParent } from "../../../src/cgroup/open-manager.ts";
@@ -116,6 +117,25 @@ describe("properties of a scope", () => {
     assert.equal(quota, 560_000n);
   });
 
+  it("never undercut the leaf, so that they cannot starve what it allows", () => {
+    const whole = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
+    fc.assert(
+      fc.property(
+        whole(1, Number.MAX_SAFE_INTEGER),
+        whole(1, 4_194_304),
+        whole(1000, 1e12),
+        whole(1000, 1_000_000),
+        (limit, pids, quota, period) => {
+          const scope = values({ memory: { limit }, pids: { limit: pids }, cpu: { quota, period } });
+          assert.ok((scope["MemoryMax"] as bigint) > BigInt(limit));
+          assert.ok((scope["TasksMax"] as bigint) > BigInt(pids));
+          // Microseconds for each second: quota / period, compared without division.
+          assert.ok((scope["CPUQuotaPerSecUSec"] as bigint) * BigInt(period) >= BigInt(quota) * 1_000_000n);
+        },
+      ),
+    );
+  });
+
   it("are infinite for unlimited, and absent for untouched", () => {
     const infinity = 2n ** 64n - 1n;
     assert.deepEqual(values({ memory: { limit: -1 }, cpu: { quota: -1 }, pids: { limit: -1 } }), {
@@ -216,11 +236,13 @@ describe("the bus of the user's systemd", () => {
     (path: string): boolean =>
       paths.includes(path);
 
-  it("is the session's, or the one in the runtime directory even when the environment names none", () => {
+  it("is the one in the runtime directory, else the environment's, which may be another session's", () => {
     assert.deepEqual(findBus(facts, "unix:path=/x", sockets()), { address: "unix:path=/x" });
-    assert.deepEqual(findBus(facts, undefined, sockets("/run/user/1000/bus")), {
-      address: "unix:path=/run/user/1000/bus",
-    });
+    for (const environment of [undefined, "unix:path=/x"]) {
+      assert.deepEqual(findBus(facts, environment, sockets("/run/user/1000/bus")), {
+        address: "unix:path=/run/user/1000/bus",
+      });
+    }
   });
 
   it("is the system's for root", () => {

@@ -96,6 +96,13 @@ const inPlan: readonly Case[] = [
   },
   {
     operation: is("clone"),
+    errno: EACCES,
+    code: "HOST_UNSUPPORTED",
+    message: "Cannot create the namespaces ipc, mount, network, pid, user, uts: EACCES",
+    hint: /AppArmor profile .* needs the rule "userns,"/,
+  },
+  {
+    operation: is("clone"),
     errno: ENOSPC,
     code: "HOST_UNSUPPORTED",
     message: /ENOSPC$/,
