@@ -66,5 +66,6 @@ async function openCgroup(
     sessionBus: process.env["DBUS_SESSION_BUS_ADDRESS"],
     oomRecordFile: oomRecordPath(facts.runtimeDirectory, id),
     dryRun,
+    becomesMonitor: true,
   });
 }

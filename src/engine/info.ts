@@ -101,7 +101,10 @@ export function collectInfo(environment: Environment): Info {
 
 /** Opening a manager changes nothing. */
 export function situateCgroup(facts: HostFacts, sessionBus: string | undefined): CgroupSituation {
-  const manager = openManager(facts, sessionBus === undefined ? {} : { sessionBus });
+  const manager = openManager(facts, {
+    becomesMonitor: true,
+    ...(sessionBus === undefined ? {} : { sessionBus }),
+  });
   return {
     manager: manager.name,
     controllers: [...manager.cgroup.controllers].toSorted(),

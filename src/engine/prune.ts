@@ -33,7 +33,9 @@ export async function pruneSystem(
     if (alive.has(id)) continue;
     if (ended.has(id)) await killAll(record);
     const free = listProcesses(record).length === 0 && (await removeTree(record));
-    (free ? removed : kept).push(directory);
+    if (free) removed.push(directory);
+    // A supervisor leaf is where the caller's own processes sit.
+    else if (id !== "") kept.push(directory);
   }
   return { removed, kept };
 }
