@@ -124,11 +124,13 @@ interface Draft {
   readonly clauses: Clause[];
   /** The clauses' actions by their conditions. */
   readonly conditions: Map<string, number>;
+  /** Of every conditional rule, also of one that an earlier rule with its condition keeps from deciding. */
+  readonly actions: Set<number>;
   unconditional: number | undefined;
 }
 
 function emptyDraft(): Draft {
-  return { clauses: [], conditions: new Map(), unconditional: undefined };
+  return { clauses: [], conditions: new Map(), actions: new Set(), unconditional: undefined };
 }
 
 interface Section {
@@ -184,6 +186,7 @@ const REPEATS_DEFAULT = "the rule repeats the default action: it is skipped, and
 /** libseccomp refuses a condition that occurs again with another action (EEXIST); here the earlier rule decides. */
 function addClauses(draft: Draft, clauses: readonly Clause[], pointer: string, name: string, warnings: Warnings): void {
   for (const clause of clauses) {
+    draft.actions.add(clause.action);
     const condition = clause.comparisons.map(comparisonKey).sort().join();
     const earlier = draft.conditions.get(condition);
     if (earlier === undefined) {
@@ -303,7 +306,7 @@ function addMultiplexed(drafts: Drafts, defaultAction: number, warnings: Warning
           ? `conditions on "${name}" cannot be checked inside ${multiplexer}(2); there it gets the strictest outcome it can have`
           : `conditions on "${name}" can be walked around through ${multiplexer}(2), which the profile decides as a whole`,
       );
-    const action = call.unconditional ?? strictest([defaultAction, ...call.clauses.map((clause) => clause.action)]);
+    const action = call.unconditional ?? strictest([defaultAction, ...call.actions]);
     if (action === defaultAction) continue;
     carrier.clauses.push({
       comparisons: [{ index: 0, operator: "MASKED_EQ", value: BigInt(selector), mask: selectorMask[multiplexer] }],

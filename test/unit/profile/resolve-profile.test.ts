@@ -223,6 +223,21 @@ describe("multiplexers", () => {
     assert.equal(call(denied, 102, AUDIT_ARCH_I386)?.clauses[0]?.action, EPERM);
   });
 
+  test("the strictest of all conditional rules counts, also of one that never decides the direct call", () => {
+    const log: RuleDocument = { names: ["socket"], action: "SCMP_ACT_LOG", args: [equals(0, 1)] };
+    const kill: RuleDocument = { names: ["socket"], action: "SCMP_ACT_KILL", args: [equals(0, "0x100000001")] };
+    const filter = resolve(denyList(log, kill), x86);
+    assert.deepEqual(
+      call(filter, 359, AUDIT_ARCH_I386)?.clauses.map(({ action }) => action),
+      [SECCOMP_RET_LOG],
+      "with 32 bits both have one condition, and the first decides",
+    );
+    assert.deepEqual(
+      call(filter, 102, AUDIT_ARCH_I386)?.clauses.map(({ action }) => action),
+      [SECCOMP_RET_KILL_THREAD],
+    );
+  });
+
   test("a rule for the multiplexer itself decides, and the loss is reported", () => {
     const resolved = resolveProfile(
       parseProfile(allowList(allow("socketcall"), allow("socket", { args: [equals(0, 2)] }))),
