@@ -35,6 +35,7 @@ const MAGIC_OFFSET = 257;
 const PREFIX_OFFSET = 345;
 const PREFIX_BYTES = 155;
 const BLANK = 0x20;
+const ZERO_DIGIT = 0x30;
 const BINARY_NUMBER = 0x80;
 const BINARY_SIGN = 0x40;
 
@@ -116,22 +117,23 @@ function sparseSegments(block: Uint8Array, start: number, count: number): readon
 
 /** The sum of all bytes, its own field counted as blanks. Some old tars summed signed bytes. */
 function checkSum(block: Uint8Array): void {
-  let unsigned = 0;
-  let signed = 0;
+  let sum = CHECKSUM_BYTES * BLANK;
+  let negative = 0;
   for (let index = 0; index < BLOCK_BYTES; index++) {
-    const own = index >= CHECKSUM_OFFSET && index < CHECKSUM_OFFSET + CHECKSUM_BYTES;
-    const byte = own ? BLANK : (block[index] ?? 0);
-    unsigned += byte;
-    signed += byte < 0x80 ? byte : byte - 0x100;
+    if (index === CHECKSUM_OFFSET) index += CHECKSUM_BYTES;
+    const byte = block[index] as number;
+    sum += byte;
+    if (byte >= 0x80) negative++;
   }
   const stored = number(block, CHECKSUM_OFFSET, CHECKSUM_BYTES, "checksum");
-  if (stored !== unsigned && stored !== signed) throw invalid("its checksum is wrong");
+  if (stored !== sum && stored !== sum - 0x100 * negative) throw invalid("its checksum is wrong");
 }
 
 function text(block: Uint8Array, offset: number, length: number, untilNul = true): string {
-  const bytes = block.subarray(offset, offset + length);
-  const nul = untilNul ? bytes.indexOf(0) : -1;
-  return Buffer.from(nul === -1 ? bytes : bytes.subarray(0, nul)).toString("latin1");
+  const end = offset + length;
+  const nul = untilNul ? block.indexOf(0, offset) : -1;
+  const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+  return bytes.toString("latin1", offset, nul === -1 || nul > end ? end : nul);
 }
 
 function naturalNumber(block: Uint8Array, offset: number, length: number, field: string): number {
@@ -140,17 +142,21 @@ function naturalNumber(block: Uint8Array, offset: number, length: number, field:
   return value;
 }
 
-/** Octal digits, or GNU's base 256: the first bit set, then two's complement. */
+/** Octal digits between blanks, or GNU's base 256: the first bit set, then two's complement. */
 function number(block: Uint8Array, offset: number, length: number, field: string): number {
-  const bytes = block.subarray(offset, offset + length);
-  const first = bytes[0] ?? 0;
-  if ((first & BINARY_NUMBER) !== 0) return binaryNumber(bytes, first, field);
-  const digits = Buffer.from(bytes)
-    .toString("latin1")
-    .replace(/^[ \0]+/, "")
-    .replace(/[ \0].*$/s, "");
-  if (!/^[0-7]*$/.test(digits)) throw invalid(`its ${field} is no octal number`);
-  return digits === "" ? 0 : Number.parseInt(digits, 8);
+  const first = block[offset] as number;
+  if ((first & BINARY_NUMBER) !== 0) return binaryNumber(block.subarray(offset, offset + length), first, field);
+  const end = offset + length;
+  const isBlank = (index: number): boolean => block[index] === BLANK || block[index] === 0;
+  let at = offset;
+  while (at < end && isBlank(at)) at++;
+  let value = 0;
+  for (; at < end && !isBlank(at); at++) {
+    const digit = (block[at] as number) - ZERO_DIGIT;
+    if (digit < 0 || digit > 7) throw invalid(`its ${field} is no octal number`);
+    value = value * 8 + digit;
+  }
+  return value;
 }
 
 function binaryNumber(bytes: Uint8Array, first: number, field: string): number {
