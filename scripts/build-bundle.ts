@@ -80,7 +80,14 @@ export async function build(root: string): Promise<void> {
       outfile: `${dist}/pycri.cjs`,
       banner: { js: PROGRAM },
     }),
-    bundle({ ...WRAPPED, define, entryPoints: [entry("cli/run-entry")], outfile: `${dist}/run.cjs` }),
+    bundle({
+      ...WRAPPED,
+      define,
+      entryPoints: [entry("cli/run-entry")],
+      outfile: `${dist}/run.cjs`,
+      // What asks systemd goes to the full bundle before.
+      external: [...COMMON.external, "*/systemd-bus.ts"],
+    }),
     bundle({ ...WRAPPED, define, entryPoints: [entry("cli/full-entry")], outfile: `${dist}/full.cjs` }),
     bundle({
       ...COMMON,

@@ -1,12 +1,16 @@
 /**
- * Entry point of the small bundle: `pycri run` in its common form. A line that is not in order, an image, a limit, a dry run or a
- * seccomp profile that was not compiled into the bundle go to the full bundle, which starts over.
+ * Entry point of the small bundle: `pycri run` in its common form. A line that is not in order, an image, a dry run, a cgroup
+ * that systemd makes or a seccomp profile that was not compiled into the bundle go to the full bundle, which starts over.
  */
 
 import { probeHost } from "../host/probe-host.ts";
+import { chooseManager, type ContainerCgroup, prepareCgroup } from "../engine/prepare-cgroup.ts";
 import { type PreparedLaunch, prepareLaunch } from "../engine/prepare-launch.ts";
 import { findShippedFilter } from "../engine/shipped-filters.ts";
+import type { HostFacts } from "../plan/host-facts.ts";
+import type { RunRequest } from "../plan/run-request.ts";
 import { makeContainerId } from "../store/container-id.ts";
+import { oomRecordPath } from "../store/container-record.ts";
 import type { Invocation } from "./command.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { reportError } from "./report-error.ts";
@@ -24,34 +28,48 @@ interface Entry {
  * @param loadFull loads the full bundle.
  */
 export function start(args: readonly string[], loadFull: () => Entry): void {
-  try {
-    const launch = prepare(args);
-    if (launch === null) loadFull().start(args);
-    else startContainer(launch);
-  } catch (error) {
-    process.exitCode = reportError(error);
-  }
+  prepare(args)
+    .then((launch) => (launch === null ? loadFull().start(args) : startContainer(launch)))
+    .catch((error: unknown) => {
+      process.exitCode = reportError(error);
+    });
 }
 
 /** @returns null when the full bundle should have the line. */
-export function prepare(args: readonly string[]): PreparedLaunch | null {
+export async function prepare(args: readonly string[]): Promise<PreparedLaunch | null> {
   const invocation = parseArguments(RUN_SYNTAX, args.slice(1)) as Invocation<RunValues> | null;
   if (invocation === null || invocation.values["dry-run"] === true) return null;
   if (imageOperand(invocation) !== null) return null;
   const request = requestOf(invocation);
-  if (wantsCgroup(request)) return null;
+  const id = makeContainerId();
+  const facts = probeHost(process.env);
+  const cgroup = wantsCgroup(request) ? await openCgroup(request, facts, id) : null;
+  if (cgroup === undefined) return null;
 
   let everythingShipped = true;
   const launch = prepareLaunch(request, {
-    id: makeContainerId(),
-    facts: probeHost(process.env),
+    id,
+    facts,
     filter: (source, capabilities, facts) => {
       const filter = findShippedFilter(source, capabilities, facts);
       if (filter === undefined) everythingShipped = false;
       return filter ?? null;
     },
     reporter: reporterCommand(),
-    cgroup: null,
+    cgroup,
   });
-  return everythingShipped ? launch : null;
+  return everythingShipped ? { ...launch, warnings: [...(cgroup?.warnings ?? []), ...launch.warnings] } : null;
+}
+
+/** @returns undefined when systemd is to make it: D-Bus is in the full bundle. */
+async function openCgroup(request: RunRequest, facts: HostFacts, id: string): Promise<ContainerCgroup | undefined> {
+  const container = {
+    id,
+    sessionBus: process.env["DBUS_SESSION_BUS_ADDRESS"],
+    oomRecordFile: oomRecordPath(facts.runtimeDirectory, id),
+    dryRun: false,
+    becomesMonitor: true,
+  };
+  if (chooseManager(request, facts, container).name === "systemd") return undefined;
+  return prepareCgroup(request, facts, container);
 }

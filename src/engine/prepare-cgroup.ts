@@ -37,14 +37,7 @@ export async function prepareCgroup(
     readonly becomesMonitor: boolean;
   },
 ): Promise<ContainerCgroup> {
-  const { cgroupManager, cgroupParent } = request;
-  const chosen = request.cgroups === "disabled" ? "disabled" : cgroupManager;
-  const manager = openManager(facts, {
-    becomesMonitor: container.becomesMonitor,
-    ...(chosen === undefined ? {} : { manager: chosen }),
-    ...(cgroupParent === undefined ? {} : { parent: cgroupParent }),
-    ...(container.sessionBus === undefined ? {} : { sessionBus: container.sessionBus }),
-  });
+  const manager = chooseManager(request, facts, container);
   const resources = buildResources(
     withDefaultPids(resolvePercentages(request.resources, manager.levels), manager),
     deviceNumber,
@@ -69,6 +62,22 @@ export async function prepareCgroup(
       warnings: [`the container has no cgroup: ${error.message}`],
     };
   }
+}
+
+/** The manager for a request. Opening one changes nothing on the host. */
+export function chooseManager(
+  request: CgroupWishes,
+  facts: HostFacts,
+  container: { readonly sessionBus: string | undefined; readonly becomesMonitor: boolean },
+): CgroupManager {
+  const { cgroupManager, cgroupParent } = request;
+  const chosen = request.cgroups === "disabled" ? "disabled" : cgroupManager;
+  return openManager(facts, {
+    becomesMonitor: container.becomesMonitor,
+    ...(chosen === undefined ? {} : { manager: chosen }),
+    ...(cgroupParent === undefined ? {} : { parent: cgroupParent }),
+    ...(container.sessionBus === undefined ? {} : { sessionBus: container.sessionBus }),
+  });
 }
 
 function asksForCgroup({ resources, cgroupManager, cgroupParent }: CgroupWishes): boolean {
