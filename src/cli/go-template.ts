@@ -1,5 +1,6 @@
 /**
- * Go templates as `--format` takes them: fields, pipelines, the functions that Docker offers, `if`, `range`, `with`, trimming.
+ * Go templates as `--format` takes them: fields, variables, pipelines, the functions that Docker offers, `if`, `range`, `with`,
+ * trimming.
  * Evaluated over plain data; there is nothing in a template that could run code. Pure.
  */
 
@@ -27,7 +28,7 @@ export function parseTemplate(text: string): Template {
   const tokens = tokenize(text);
   const position = { index: 0 };
   const nodes = parseNodes(tokens, position, text, null);
-  return (data) => render(nodes, data, data, text);
+  return (data) => render(nodes, data, new Map([["$", data]]), text);
 }
 
 function fail(template: string, fault: string): RuntimeError {
@@ -36,7 +37,7 @@ function fail(template: string, fault: string): RuntimeError {
   });
 }
 
-const WORD = /\s+|\(|\)|\||"(?:[^"\\]|\\.)*"|`[^`]*`|[^\s()|"`]+/g;
+const WORD = /\s+|\(|\)|\||,|:=|"(?:[^"\\]|\\.)*"|`[^`]*`|(?:(?!:=)[^\s()|"`,])+/g;
 
 function tokenize(template: string): readonly Token[] {
   const tokens: Token[] = [];
@@ -122,34 +123,72 @@ function parseBlock(
   return { kind, pipeline, body, otherwise };
 }
 
-function render(nodes: readonly Node[], dot: unknown, root: unknown, template: string): string {
-  return nodes.map((node) => renderNode(node, dot, root, template)).join("");
+/** Variables by name; "$" is the whole data. */
+type Scope = Map<string, unknown>;
+
+/** A block's own variables end with it. */
+function render(nodes: readonly Node[], dot: unknown, outer: Scope, template: string): string {
+  const scope = new Map(outer);
+  return nodes.map((node) => renderNode(node, dot, scope, template)).join("");
 }
 
-function renderNode(node: Node, dot: unknown, root: unknown, template: string): string {
+function renderNode(node: Node, dot: unknown, scope: Scope, template: string): string {
   if (node.kind === "text") return node.text;
-  const value = evaluate(node.pipeline, dot, root, template);
-  if (node.kind === "output") return print(value);
-  if (node.kind === "range") {
-    const items = Array.isArray(value)
-      ? value
-      : isRecord(value)
-        ? Object.keys(value)
-            .toSorted()
-            .map((key) => value[key])
-        : [];
-    if (items.length === 0) return render(node.otherwise, dot, root, template);
-    return items.map((item) => render(node.body, item, root, template)).join("");
+  const { names, pipeline } = splitDeclaration(node.pipeline, template);
+  const value = evaluate(pipeline, dot, scope, template);
+  const [first, second] = names;
+  if (node.kind === "output") {
+    if (first === undefined) return print(value);
+    scope.set(first, value);
+    return "";
   }
-  const inner = node.kind === "with" ? value : dot;
-  return isTrue(value) ? render(node.body, inner, root, template) : render(node.otherwise, dot, root, template);
+  if (node.kind === "range") {
+    const items = entriesOf(value);
+    if (items.length === 0) return render(node.otherwise, dot, scope, template);
+    return items
+      .map(([key, item]) => {
+        const inner = new Map(scope);
+        if (second !== undefined) inner.set(second, item);
+        if (first !== undefined) inner.set(first, second === undefined ? item : key);
+        return render(node.body, item, inner, template);
+      })
+      .join("");
+  }
+  const inner = new Map(scope);
+  if (first !== undefined) inner.set(first, value);
+  return isTrue(value)
+    ? render(node.body, node.kind === "with" ? value : dot, inner, template)
+    : render(node.otherwise, dot, inner, template);
+}
+
+/** What `range` goes through: lists in order, objects by their keys. */
+function entriesOf(value: unknown): readonly (readonly [key: unknown, item: unknown])[] {
+  if (Array.isArray(value)) return [...(value as readonly unknown[]).entries()];
+  if (!isRecord(value)) return [];
+  return Object.keys(value)
+    .toSorted()
+    .map((key) => [key, value[key]]);
+}
+
+/** `$name :=` or `$key, $value :=` before a pipeline. */
+function splitDeclaration(
+  words: readonly string[],
+  template: string,
+): { readonly names: readonly string[]; readonly pipeline: readonly string[] } {
+  const sign = words.indexOf(":=");
+  if (sign === -1) return { names: [], pipeline: words };
+  const names = words.slice(0, sign).filter((word) => word !== ",");
+  if (names.length === 0 || names.length > 2 || names.some((name) => !/^\$\w+$/.test(name))) {
+    throw fail(template, `"${words.slice(0, sign).join(" ")}" is not a variable`);
+  }
+  return { names, pipeline: words.slice(sign + 1) };
 }
 
 /** Commands separated by `|`; the result of each is the last argument of the next. */
-function evaluate(words: readonly string[], dot: unknown, root: unknown, template: string): unknown {
+function evaluate(words: readonly string[], dot: unknown, scope: Scope, template: string): unknown {
   let result: { readonly value: unknown } | null = null;
   for (const command of splitPipes(words)) {
-    const operands = readOperands(command, dot, root, template);
+    const operands = readOperands(command, dot, scope, template);
     const [head, ...args] = operands;
     if (head === undefined) throw fail(template, "a pipeline has an empty part");
     const all: readonly unknown[] = result === null ? args.map(valueOf) : [...args.map(valueOf), result.value];
@@ -184,28 +223,32 @@ function splitPipes(words: readonly string[]): readonly (readonly string[])[] {
   return parts;
 }
 
-function readOperands(words: readonly string[], dot: unknown, root: unknown, template: string): readonly Operand[] {
+function readOperands(words: readonly string[], dot: unknown, scope: Scope, template: string): readonly Operand[] {
   const operands: Operand[] = [];
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? "";
     if (word !== "(") {
-      operands.push(readOperand(word, dot, root, template));
+      operands.push(readOperand(word, dot, scope, template));
       continue;
     }
     let depth = 1;
     let end = index + 1;
     for (; end < words.length && depth > 0; end++) depth += words[end] === "(" ? 1 : words[end] === ")" ? -1 : 0;
     if (depth > 0) throw fail(template, '"(" is not closed');
-    operands.push({ kind: "value", value: evaluate(words.slice(index + 1, end - 1), dot, root, template) });
+    operands.push({ kind: "value", value: evaluate(words.slice(index + 1, end - 1), dot, scope, template) });
     index = end - 1;
   }
   return operands;
 }
 
-function readOperand(word: string, dot: unknown, root: unknown, template: string): Operand {
+function readOperand(word: string, dot: unknown, scope: Scope, template: string): Operand {
   if (word === ".") return { kind: "value", value: dot };
-  if (word === "$") return { kind: "value", value: root };
-  if (word.startsWith("$.")) return { kind: "value", value: field(root, word.slice(2), template) };
+  if (word.startsWith("$")) {
+    const [name = "", path] = word.split(/\.(.*)/s);
+    if (!scope.has(name)) throw fail(template, `the variable "${name}" is not defined`);
+    const value = scope.get(name);
+    return { kind: "value", value: path === undefined ? value : field(value, path, template) };
+  }
   if (word.startsWith(".")) return { kind: "value", value: field(dot, word.slice(1), template) };
   if (word.startsWith('"')) return { kind: "value", value: JSON.parse(word) as string };
   if (word.startsWith("`")) return { kind: "value", value: word.slice(1, -1) };

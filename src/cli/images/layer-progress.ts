@@ -49,6 +49,7 @@ class BarProgress implements LayerProgress {
   readonly #notes: string[] = [];
   #drawnLines = 0;
   #drawnAt = 0;
+  #later: NodeJS.Timeout | undefined;
 
   readonly onLayer = (event: LayerEvent): void => {
     const known = this.#layers.get(event.digest);
@@ -59,7 +60,10 @@ class BarProgress implements LayerProgress {
       startedBytes: known?.startedBytes ?? bytes,
     });
     if (event.kind === "done") this.#notes.push(...event.notes.map((note) => `${shortId(event)}: ${printable(note)}`));
-    if (event.kind !== "fetching" || performance.now() - this.#drawnAt > REDRAW_MS) this.#draw();
+    const since = performance.now() - this.#drawnAt;
+    if (event.kind !== "fetching" || since > REDRAW_MS) this.#draw();
+    // What comes last before a pause is shown, too.
+    else this.#later ??= setTimeout(() => this.#draw(), REDRAW_MS - since).unref();
   };
 
   finish(): void {
@@ -68,8 +72,12 @@ class BarProgress implements LayerProgress {
   }
 
   #draw(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     this.#drawnAt = performance.now();
-    const lines = [...this.#layers.values()].map((layer) => `${CLEAR_LINE}${describe(layer)}`);
+    // A line that the terminal wraps would be two, and the next drawing one too low.
+    const width = (process.stderr.columns ?? 80) - 1;
+    const lines = [...this.#layers.values()].map((layer) => `${CLEAR_LINE}${describe(layer).slice(0, width)}`);
     if (lines.length === 0) return;
     const up = this.#drawnLines === 0 ? "" : `${CURSOR_UP}${this.#drawnLines}F`;
     writeMessage(up + lines.join("\n"));

@@ -19,7 +19,7 @@ export async function execute({ values }: Invocation<LoadValues>): Promise<numbe
     throw new RuntimeError("INVALID_ARGUMENT", `Cannot load "${input}": there is no such file or directory`);
   }
   const context = await openImageStore(values);
-  const progress = makeLayerProgress(process.stderr.isTTY, true);
+  const progress = makeLayerProgress(process.stderr.isTTY, values.quiet === true || !process.stderr.isTTY);
   const options = { platform: values.platform, onLayer: progress.onLayer };
   const loaded =
     input !== undefined && status?.isDirectory() === true
@@ -30,6 +30,7 @@ export async function execute({ values }: Invocation<LoadValues>): Promise<numbe
           input === undefined ? "standard input" : `"${input}"`,
           options,
         );
+  progress.finish();
   for (const { id, names } of loaded) {
     for (const name of names) writeOutput(`Loaded image: ${familiarReference(name)}\n`);
     if (names.length === 0) writeOutput(`Loaded image ID: ${id}\n`);

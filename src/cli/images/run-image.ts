@@ -38,6 +38,7 @@ export async function openRunImage(name: string, values: RunValues, id: string):
     onLayer: progress.onLayer,
     onStart: (reference) => writeMessage(`Trying to pull ${formatReference(reference)}...`),
   });
+  progress.finish();
   const { root, defaults, held } = prepared;
   let keeps = false;
   return {
