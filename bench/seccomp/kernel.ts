@@ -20,6 +20,9 @@ export interface CheckedCall {
   readonly argument: bigint;
 }
 
+/** Calls of each kind in one process. */
+const LOOPS = 200_000;
+
 /** The quietest runs for each program, in order; null is no filter. */
 export function kernelCosts(
   programs: readonly (Uint8Array | null)[],
@@ -36,21 +39,21 @@ export function kernelCosts(
     writeFileSync(file, program);
     return file;
   });
-  const output = execFileSync(command, [String(rounds), "200000", String(number), String(argument), ...files], {
-    ...asCaller,
-    cwd: folder,
-    env: environment,
-    encoding: "utf8",
-  });
-  const samples = output
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.split(" ").map(Number));
-  const column = (index: number, field: number): number =>
-    least(samples.filter(([of]) => of === index).map((sample) => sample[field] ?? Number.NaN));
+  const measure = (tries: number, loops: number): ((index: number, field: number) => number) => {
+    const words = [tries, loops, number, argument].map(String);
+    const options = { ...asCaller, cwd: folder, env: environment, encoding: "utf8" } as const;
+    const samples = execFileSync(command, [...words, ...files], options)
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(" ").map(Number));
+    return (index, field) => least(samples.filter(([of]) => of === index).map((sample) => sample[field] ?? Number.NaN));
+  };
+  // Attaching is quick and easily disturbed.
+  const attach = measure(rounds * 50, 1);
+  const calls = measure(rounds, LOOPS);
   return programs.map((_, index) => ({
-    attachMicroseconds: column(index, 1) / 1000,
-    constant: column(index, 2),
-    checked: column(index, 3),
+    attachMicroseconds: attach(index, 1) / 1000,
+    constant: calls(index, 2),
+    checked: calls(index, 3),
   }));
 }

@@ -97,6 +97,13 @@ const recurring: fc.Arbitrary<Clause[]> = fc
     }),
   );
 
+/** The same question about one argument or another, so that calls share what follows it. */
+const alike: fc.Arbitrary<Clause[]> = fc
+  .record({ index: fc.integer({ min: 0, max: 5 }), value: fc.constantFrom(3n, 0x300000003n) })
+  .map(({ index, value }) => [
+    { comparisons: [{ index, operator: "EQ", value, mask: 0xffffffffffffffffn }], action: ACTION.allow },
+  ]);
+
 /** One argument compared with many constants, adjacent ones among them. */
 const alternatives: fc.Arbitrary<Clause[]> = fc.integer({ min: 0, max: 5 }).chain((index) =>
   fc.array(
@@ -117,15 +124,13 @@ const alternatives: fc.Arbitrary<Clause[]> = fc.integer({ min: 0, max: 5 }).chai
 
 /** A rule for one number. */
 export function callRule(number: number, argumentBits: 32 | 64): fc.Arbitrary<CallRule> {
-  return fc.record({
-    number: fc.constant(number),
-    argumentBits: fc.constant(argumentBits),
-    clauses: fc.oneof(
-      { weight: 3, arbitrary: fc.constant([]) },
-      { weight: 1, arbitrary: fc.oneof(fc.array(clause, { maxLength: 4 }), recurring, alternatives) },
-    ),
-    otherwise: action,
-  });
+  const rule = (clauses: fc.Arbitrary<readonly Clause[]>, otherwise: fc.Arbitrary<number>): fc.Arbitrary<CallRule> =>
+    fc.record({ number: fc.constant(number), argumentBits: fc.constant(argumentBits), clauses, otherwise });
+  return fc.oneof(
+    { weight: 12, arbitrary: rule(fc.constant([]), action) },
+    { weight: 4, arbitrary: rule(fc.oneof(fc.array(clause, { maxLength: 4 }), recurring, alternatives), action) },
+    { weight: 1, arbitrary: rule(alike, fc.constant(ACTION.errno)) },
+  );
 }
 
 /** Dense runs, lone numbers, x32 numbers and the ends of the number space. */
