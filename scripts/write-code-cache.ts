@@ -8,7 +8,7 @@ import { codeCachePath } from "../src/cli/code-cache.ts";
 
 interface RunBundle {
   /** `prepare` of `run-entry.ts`. */
-  readonly prepare: (args: readonly string[]) => unknown;
+  readonly prepare: (args: readonly string[]) => Promise<unknown>;
 }
 
 const [file = "", name = ""] = process.argv.slice(2);
@@ -17,5 +17,5 @@ const module = { exports: {} as RunBundle };
 const wrapper = script.runInThisContext() as (...args: unknown[]) => void;
 wrapper(module.exports, createRequire(file), module, file, dirname(file));
 // Everything up to the helper's start, which would end this process.
-if (name === "run") module.exports.prepare(["run", "--rm", "-i", "-e", "A=b", "host", "true"]);
+if (name === "run") await module.exports.prepare(["run", "--rm", "-i", "-e", "A=b", "host", "true"]);
 writeFileSync(codeCachePath(file), script.createCachedData());

@@ -6,21 +6,15 @@ import { commandLinePath } from "../executor/installation.ts";
 import type { PreparedLaunch } from "../engine/prepare-launch.ts";
 import type { RunRequest } from "../plan/run-request.ts";
 import { callerContext } from "../engine/request/caller-context.ts";
-import { type RunOptions, buildRunRequest } from "../engine/request/run-options.ts";
+import { buildRunRequest } from "../engine/request/run-options.ts";
 import type { Invocation } from "./command.ts";
 import { writeWarning } from "./output.ts";
 import type { ContainerValues } from "./run-syntax.ts";
 import { runOptionsOf } from "./run-options.ts";
 
-/** What a command line asks for. `image`: fills in what an image says. */
-export function requestOf(
-  { values, operands }: Invocation<ContainerValues>,
-  image: (options: RunOptions) => RunOptions = (options) => options,
-): RunRequest {
-  return buildRunRequest(
-    image(runOptionsOf(values, operands)),
-    callerContext(process.env, values.tty === true, writeWarning),
-  );
+/** What a command line asks for that names no image. */
+export function requestOf({ values, operands }: Invocation<ContainerValues>): RunRequest {
+  return buildRunRequest(runOptionsOf(values, operands), callerContext(process.env, values.tty === true, writeWarning));
 }
 
 /** The program that the helper calls when the launch fails. */

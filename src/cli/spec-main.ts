@@ -1,13 +1,13 @@
 /** The code behind `pycri spec`. */
 
 import { writeFileSync } from "node:fs";
-import type { ImageChoice } from "../engine/prepare-container.ts";
 import { callerContext } from "../engine/request/caller-context.ts";
 import { specOfRun } from "../engine/spec.ts";
 import { RuntimeError } from "../errors.ts";
 import { readImageSettings } from "../host/image-settings.ts";
 import { formatSpec } from "../oci/format-spec.ts";
 import type { Invocation } from "./command.ts";
+import { imageChoiceOf } from "./images/image-choice.ts";
 import { writeOutput, writeWarning } from "./output.ts";
 import { runOptionsOf } from "./run-options.ts";
 import type { SpecValues } from "./spec.ts";
@@ -23,15 +23,6 @@ export async function execute({ values, operands }: Invocation<SpecValues>): Pro
   if (values.output === undefined) writeOutput(text);
   else writeFile(values.output, text);
   return 0;
-}
-
-function imageChoiceOf(values: SpecValues): ImageChoice {
-  return {
-    ...(values.pull === undefined ? {} : { pull: values.pull as NonNullable<ImageChoice["pull"]> }),
-    ...(values.platform === undefined ? {} : { platform: values.platform }),
-    ...(values["tls-verify"] === undefined ? {} : { tlsVerify: values["tls-verify"] }),
-    ...(values["unpack-limit"] === undefined ? {} : { unpackLimits: values["unpack-limit"] }),
-  };
 }
 
 function writeFile(path: string, text: string): void {

@@ -12,7 +12,7 @@ import type { HostFacts } from "../plan/host-facts.ts";
 import type { RunRequest } from "../plan/run-request.ts";
 import { makeContainerId } from "../store/container-id.ts";
 import { type ContainerConfig, oomRecordPath } from "../store/container-record.ts";
-import type { OpenedImage } from "./images/open-run-image.ts";
+import type { OpenedImage, PullProgress } from "./images/open-run-image.ts";
 import type { ContainerCgroup } from "./prepare-cgroup.ts";
 import { type FilterProvider, type PreparedLaunch, prepareLaunch } from "./prepare-launch.ts";
 import type { HostEnvironment } from "./request/environment.ts";
@@ -43,6 +43,10 @@ export interface PreparationContext {
   readonly endsWithCaller: boolean;
   /** The whole Spec, with the profile that the filter was compiled of. */
   readonly wholeSpec: boolean;
+  /** `LaunchPlan.reporter`; absent: nobody is told but by events. */
+  readonly reporter?: readonly string[];
+  /** Told what is pulled; absent: nobody is. */
+  readonly pullProgress?: PullProgress;
 }
 
 export interface PreparedContainer extends PreparedLaunch {
@@ -69,7 +73,7 @@ export async function prepareContainer(
       id,
       facts,
       filter: await filterProvider(request, facts, context),
-      reporter: [],
+      reporter: context.reporter ?? [],
       cgroup,
       endsWithCaller: context.endsWithCaller,
     });
@@ -102,7 +106,7 @@ async function openImage(
   id: string,
 ): Promise<OpenedImage> {
   const { openRunImage } = await import("./images/open-run-image.ts");
-  return openRunImage(options, choice, facts, context.imageSettings(facts.home), id);
+  return openRunImage(options, choice, facts, context.imageSettings(facts.home), id, context.pullProgress);
 }
 
 async function discardKeptLayer(config: ContainerConfig, facts: HostFacts, context: PreparationContext): Promise<void> {

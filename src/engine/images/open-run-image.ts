@@ -1,4 +1,4 @@
-/** The image of a library's run: found or pulled, unpacked; what it says goes below what the options say. */
+/** The image of a run: found or pulled, unpacked; what it says goes below what the options say. */
 
 import { closeSync } from "node:fs";
 import type { ImageSettings } from "../../host/image-settings.ts";
@@ -9,7 +9,7 @@ import { parseUserNamespace } from "../request/identity.ts";
 import type { RunOptions } from "../request/run-options.ts";
 import { applyImageDefaults } from "./apply-image.ts";
 import { openImages } from "./image-context.ts";
-import { keepsWrites, keptLayerPath, makeKeptLayer, prepareImage } from "./run-image.ts";
+import { type ImageRunOptions, keepsWrites, keptLayerPath, makeKeptLayer, prepareImage } from "./run-image.ts";
 
 export interface OpenedImage {
   readonly options: RunOptions;
@@ -19,6 +19,14 @@ export interface OpenedImage {
   readonly begin: () => Promise<number | null>;
 }
 
+/** Who is told what is pulled. */
+export interface PullProgress extends Pick<ImageRunOptions, "onLayer" | "onStart"> {
+  /** Everything is there. */
+  readonly finish: () => void;
+}
+
+const SILENT: PullProgress = { onLayer: () => {}, onStart: () => {}, finish: () => {} };
+
 /** `id`: the container's. @throws RuntimeError INVALID_ARGUMENT, and whatever pulling and unpacking run into. */
 export async function openRunImage(
   options: RunOptions,
@@ -26,6 +34,7 @@ export async function openRunImage(
   facts: HostFacts,
   settings: ImageSettings,
   id: string,
+  progress: PullProgress = SILENT,
 ): Promise<OpenedImage> {
   const name = options.rootfs;
   const userNamespace = parseUserNamespace(options.userns ?? "default");
@@ -46,9 +55,10 @@ export async function openRunImage(
   const prepared = await prepareImage(name, context, {
     policy: choice.pull ?? "missing",
     platform: choice.platform,
-    onLayer: () => {},
-    onStart: () => {},
+    onLayer: progress.onLayer,
+    onStart: progress.onStart,
   });
+  progress.finish();
   const { root, defaults, held } = prepared;
   const keeps = keepsWrites(options);
   const upper = keeps ? { upper: keptLayerPath(context, id) } : {};
