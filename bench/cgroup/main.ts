@@ -32,7 +32,7 @@ function measureHere(): void {
     { name: "node -e 0", argv: [pycriCommand[0], "-e", "0"] },
     { name: "pycri run, no cgroup", argv: [program, "run", root, "true"] },
     {
-      name: "no cgroup, the bundle with the managers",
+      name: "no cgroup, --cgroup-manager=disabled",
       argv: [program, "run", "--cgroup-manager=disabled", root, "true"],
     },
     {
