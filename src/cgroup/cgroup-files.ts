@@ -1,6 +1,5 @@
 /** Reading and writing single files of the cgroup file systems. */
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
 import { RuntimeError } from "../errors.ts";
 import { bandwidthCpus, parseCpuMax, parseLimit } from "./conversions.ts";
 import type { Allowance } from "./capacity.ts";
@@ -63,6 +62,8 @@ export function hostAllowance(): Allowance {
   const bounds = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"].map((path) =>
     Number(readCgroupFile(path) ?? Infinity),
   );
+  // Loaded here: starts without limits go without it.
+  const { availableParallelism, totalmem } = process.getBuiltinModule("node:os");
   return { holder: "the host", memory: totalmem(), cpus: availableParallelism(), pids: Math.min(...bounds) };
 }
 

@@ -1,6 +1,8 @@
 /** What both bundles do for `pycri run`: plan the launch and become the helper. */
 
+import { closeSync } from "node:fs";
 import { encodePlan } from "../plan/encode.ts";
+import { createMemoryFile, createSealedFile, setInherited } from "../sys/memory-file.ts";
 import { becomeHelper } from "../executor/become-helper.ts";
 import { commandLinePath } from "../executor/installation.ts";
 import type { PreparedLaunch } from "../engine/prepare-launch.ts";
@@ -26,6 +28,13 @@ export function reporterCommand(): readonly string[] {
 export function startContainer({ plan, warnings, held }: PreparedLaunch): never {
   for (const warning of warnings) writeWarning(warning);
   becomeHelper(encodePlan(plan), environmentEntries(), held);
+}
+
+/** Everything that `startContainer` does but become the helper: for the code cache, which holds the functions that have run. */
+export function rehearseStart({ plan }: PreparedLaunch): void {
+  environmentEntries();
+  closeSync(createSealedFile("pycri-plan", encodePlan(plan), false));
+  setInherited(createMemoryFile("pycri-events", false), false);
 }
 
 /** This process's environment as execve(2) takes it. */

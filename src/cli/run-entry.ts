@@ -16,7 +16,7 @@ import { parseArguments } from "./parse-arguments.ts";
 import { reportError } from "./report-error.ts";
 import { RUN_SYNTAX, type RunValues } from "./run-syntax.ts";
 import { imageOperand } from "./image-operand.ts";
-import { reporterCommand, requestOf, startContainer } from "./run-container.ts";
+import { rehearseStart, reporterCommand, requestOf, startContainer } from "./run-container.ts";
 import { wantsCgroup } from "../engine/wants-cgroup.ts";
 
 interface Entry {
@@ -33,6 +33,12 @@ export function start(args: readonly string[], loadFull: () => Entry): void {
     .catch((error: unknown) => {
       process.exitCode = reportError(error);
     });
+}
+
+/** Called by the build: do what a start does, but for the start itself. */
+export async function rehearse(args: readonly string[]): Promise<void> {
+  const launch = await prepare(args);
+  if (launch !== null) rehearseStart(launch);
 }
 
 /** @returns null when the full bundle should have the line. */
