@@ -22,12 +22,25 @@ export function readCgroupFile(path: string): string | undefined {
   }
 }
 
+/** What the kernel refuses a well-formed value for. */
+function hintOfRefusal(path: string): string | undefined {
+  if (path.endsWith("/memory.limit_in_bytes")) {
+    return "memory must not exceed memory and swap together: raise --memory-swap with it";
+  }
+  if (path.endsWith("/memory.memsw.limit_in_bytes")) {
+    return "memory and swap together must not be less than memory: lower --memory with it";
+  }
+  return undefined;
+}
+
 /** One write(2). RuntimeError IO. */
 export function writeCgroupFile(path: string, value: string): void {
   try {
     writeFileSync(path, value, { flag: "r+" });
   } catch (error) {
+    const hint = errnoName(error) === "EINVAL" ? hintOfRefusal(path) : undefined;
     throw new RuntimeError("IO", `Cannot write "${value}" to "${path}": ${errnoName(error)}`, {
+      ...(hint === undefined ? {} : { hint }),
       cause: error,
       details: { path, value, errno: errnoName(error) },
     });

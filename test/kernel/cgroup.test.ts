@@ -17,6 +17,7 @@ import { assertNoProcesses, descendants, until } from "../support/leftovers.ts";
 import { busyboxRoot } from "../support/root-filesystem.ts";
 import { outcomeOf, pycri, startPycri, type Outcome } from "../support/run.ts";
 import { runtimeDirectory } from "../support/scratch.ts";
+import { Terminal } from "../support/terminal.ts";
 
 const place: CgroupPlace | null = lackOfCgroups() === null ? openCgroupPlace() : null;
 const flags = place?.flags ?? [];
@@ -148,12 +149,40 @@ cgroupTest("an allocation above the memory limit is killed, and pycri says so", 
   forget("starved");
 });
 
+cgroupTest("--oom-kill-disable stops an allocation where it stands, until there is room", async (context) => {
+  if (version !== 1) return context.skip("version 2 has no such setting");
+  // The program's own memory: a system call that finds no room fails instead (EFAULT).
+  const script =
+    "echo ready; read line; awk 'BEGIN { s = \"x\"; while (length(s) < 30000000) s = s s; print length(s) }'";
+  const running = await start("stalled", ["--memory=16m", "--oom-kill-disable"], script);
+  const stalled = (): boolean => counter(running.read("memory.oom_control"), "under_oom") === 1;
+  assert.equal(stalled(), false);
+  running.child.stdin?.end("go\n");
+  await until("the allocation stands still", stalled);
+  const refused = await pycri(["update", "--memory=256m", "stalled"], options);
+  assert.match(refused.stderr, /memory\.limit_in_bytes": EINVAL\nhint: .*--memory-swap/);
+  await succeed(["update", "--memory=256m", "--memory-swap=512m", "stalled"], "stalled\n");
+  const { status, stdout, stderr } = await running.outcome;
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: "33554432\n", stderr: "" });
+});
+
 cgroupTest("a fork bomb stops at the limit of tasks", async () => {
   const script = "i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done; echo all";
   const bounded = await limited(["--pids-limit=20"], script);
   assert.match(bounded.stderr, /can't fork: Resource temporarily unavailable/);
   assert.equal(bounded.stdout, "");
   assert.equal((await limited(["--pids-limit=100"], script)).stdout, "all\n");
+});
+
+cgroupTest("stats is drawn anew on a terminal, and ends with the container", async () => {
+  const running = await start("watched", [], LOOP);
+  using terminal = new Terminal();
+  const watching = outcomeOf(terminal.start(["stats", "watched"]));
+  // Cursor home, clear, heading, and the container's row; twice.
+  const drawing = "\\u001b\\[H\\u001b\\[J\\s*CONTAINER ID [^\\u001b]*watched [^\\u001b]*%[^\\u001b]*";
+  await terminal.sees(new RegExp(`^${drawing}${drawing}`));
+  await end(running);
+  assert.equal((await watching).status, 0);
 });
 
 cgroupTest("without a word about tasks a container has 2048", async () => {
