@@ -1,7 +1,7 @@
 /**
  * `npm run bench:seccomp`: what pycri's filters cost beside those of libseccomp, which is asked here, and of other
  * compilers, whose figures were measured once (`peers.ts`). First the tables of what is executed, then what the cost model
- * says of Docker's default profile, then times, which depend on the machine: read their ratios.
+ * says of a filter that decides as Docker's default profile, then times, which depend on the machine: read their ratios.
  */
 import { statSync } from "node:fs";
 import { release } from "node:os";
@@ -17,7 +17,7 @@ import { compileTimes } from "./compile-time.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { kernelCosts } from "./kernel.ts";
 import { peers } from "./peers.ts";
-import { dockerDefault, dockerDefaultNative, type Subject, subjects } from "./subjects.ts";
+import { dockersDecisions, dockersDecisionsNative, type Subject, subjects } from "./subjects.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 20);
 
@@ -113,7 +113,7 @@ function printKernelCosts(): void {
   if (nativeArchitecture(process.arch) !== "x86_64" || withoutLibseccomp !== null) return;
   // personality(2) that asks for the current one, as Docker's profile allows it.
   const checkedCall = { number: 135, argument: 0xffffffffn };
-  for (const subject of [dockerDefault, dockerDefaultNative]) {
+  for (const subject of [dockersDecisions, dockersDecisionsNative]) {
     const { program } = builtCompiler.compile(subject.filter);
     const rows: readonly (readonly [name: string, program: Uint8Array | null])[] = [
       ["no filter", null],
@@ -152,8 +152,8 @@ function printKernelCosts(): void {
 
 printFigures();
 print();
-print(`The cost model: ${dockerDefault.name}`);
-for (const line of formatCostModel(costModel(builtCompiler, dockerDefault.filter))) print(line);
+print(`The cost model: ${dockersDecisions.name}`);
+for (const line of formatCostModel(costModel(builtCompiler, dockersDecisions.filter))) print(line);
 print();
 await printCompileTimes();
 printKernelCosts();

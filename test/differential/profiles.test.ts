@@ -4,18 +4,19 @@
  * recognised here by its cause; everything else is a failure.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { vcpuThread } from "../../bench/seccomp/subjects.ts";
+import { SECCOMP_RET_ALLOW } from "../../src/profile/action.ts";
 import { formatAction } from "../../src/profile/action-text.ts";
 import { architectures } from "../../src/profile/architectures.ts";
 import { builtinProfile, builtinProfileNames } from "../../src/profile/builtin-profiles.ts";
-import { parseProfileText } from "../../src/profile/parse-profile.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../../src/profile/resolve-profile.ts";
 import { toOciSeccomp } from "../../src/profile/to-oci.ts";
 import { compileFilter } from "../../src/seccomp/compile.ts";
 import { evaluate } from "../../src/seccomp/evaluate.ts";
 import { prepareProgram, simulate } from "../../src/seccomp/simulate.ts";
-import { repository } from "../support/repository.ts";
+import { foreignProfile, foundForeignProfiles, skipWithoutContainersCommon } from "../support/foreign-profiles.ts";
+import { shapesProfile } from "../support/shapes-profile.ts";
 import { type Cause, causeOf, describeCall } from "./differences.ts";
 import { compileOci, differentialTest, isBigEndian, knowsArchitecture } from "./libseccomp.ts";
 import { callsOf } from "./vectors.ts";
@@ -26,34 +27,45 @@ const CAPABILITY_SETS: readonly (readonly string[])[] = [
   ["CAP_SYS_PTRACE", "CAP_SYS_CHROOT", "CAP_SYS_NICE", "CAP_SYSLOG", "CAP_BPF", "CAP_PERFMON"],
 ];
 
-/** Profiles of other projects, see `test/data/profiles/README.md`. */
-const OTHERS = ["moby-default", "containers-common", "runc-syscall-test1", "runc-syscall-test2"];
-
-interface Subject {
-  readonly name: string;
-  readonly profile: () => Profile;
-}
-
-const subjects: readonly Subject[] = [
-  ...builtinProfileNames
-    .filter((name) => name !== "unconfined")
-    .map((name) => ({ name, profile: () => builtinProfile(name) })),
-  ...OTHERS.map((name) => ({
-    name,
-    profile: () => parseProfileText(readFileSync(`${repository}/test/data/profiles/${name}.json`, "utf8")),
-  })),
+const subjects: readonly (readonly [name: string, profile: Profile | null])[] = [
+  ...builtinProfileNames.filter((name) => name !== "unconfined").map((name) => [name, builtinProfile(name)] as const),
+  ["a profile of every shape", shapesProfile],
+  ["containers-common", foreignProfile("containers-common")],
+  ...foundForeignProfiles("moby-default", "runc-syscall-test1", "runc-syscall-test2"),
 ];
 
-for (const { name, profile } of subjects)
+for (const [name, profile] of subjects)
   differentialTest(`${name} decides as libseccomp's program does`, [], (context) => {
+    if (profile === null) {
+      skipWithoutContainersCommon(context);
+      return;
+    }
     const causes = new Map<Cause, number>();
     for (const native of [...architectures.keys()].filter(knowsArchitecture))
       for (const capabilities of CAPABILITY_SETS)
-        compare(profile(), { native, capabilities, kernel: { major: 6, minor: 1 } }, causes);
+        compare(profile, { native, capabilities, kernel: { major: 6, minor: 1 } }, causes);
     // Its binary tree is another generator; what it decides must not depend on it.
-    compare(profile(), { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } }, new Map(), 2);
+    compare(profile, { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } }, new Map(), 2);
     for (const [cause, count] of causes) context.diagnostic(`${count} calls differ by ${cause}`);
   });
+
+differentialTest("a list full of comparisons decides as libseccomp's programs do", [], () => {
+  const { architecture, filter, oci } = vcpuThread;
+  const [rules] = filter.architectures;
+  assert.ok(rules);
+  const ours = prepareProgram(compileFilter(filter).program);
+  for (const optimize of [1, 2] as const) {
+    const theirs = compileOci(oci, optimize).program;
+    let allowed = 0;
+    for (const data of callsOf(architecture, rules)) {
+      const meant = evaluate(filter, data);
+      assert.equal(simulate(ours, data).action, meant, `pycri's program on ${describeCall(architecture, data)}`);
+      assert.equal(simulate(theirs, data).action, meant, `libseccomp's program on ${describeCall(architecture, data)}`);
+      if (meant === SECCOMP_RET_ALLOW) allowed += 1;
+    }
+    assert.ok(allowed > 500, `only ${allowed} calls are allowed`);
+  }
+});
 
 function compare(profile: Profile, target: ResolveTarget, causes: Map<Cause, number>, optimize: 1 | 2 = 1): void {
   const all = filteredArchitectures(profile, target);

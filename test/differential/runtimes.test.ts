@@ -3,18 +3,17 @@
  * that includes its ENOSYS answer for newer calls.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { formatAction } from "../../src/profile/action-text.ts";
 import { ENOSYS, SECCOMP_RET_ERRNO } from "../../src/profile/action.ts";
 import { architectureOf } from "../../src/profile/architectures.ts";
 import { builtinProfile } from "../../src/profile/builtin-profiles.ts";
-import { parseProfileText } from "../../src/profile/parse-profile.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../../src/profile/resolve-profile.ts";
 import { toOciSeccomp } from "../../src/profile/to-oci.ts";
 import { evaluate } from "../../src/seccomp/evaluate.ts";
 import { simulate } from "../../src/seccomp/simulate.ts";
-import { repository } from "../support/repository.ts";
+import { foreignProfile, foundForeignProfiles, skipWithoutContainersCommon } from "../support/foreign-profiles.ts";
+import { shapesProfile } from "../support/shapes-profile.ts";
 import { causeOf, describeCall, isNewerThanNamed } from "./differences.ts";
 import { differentialTest } from "./libseccomp.ts";
 import { installedFilter, lackingForReading, type Runtime } from "./runtimes.ts";
@@ -22,24 +21,27 @@ import { callsOf } from "./vectors.ts";
 
 const target: ResolveTarget = { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } };
 
-const profiles: readonly (readonly [string, () => Profile])[] = [
-  ...(["default", "baseline", "ci"] as const).map((name) => [name, () => builtinProfile(name)] as const),
-  ...["moby-default", "containers-common", "runc-syscall-test1", "runc-syscall-test2"].map(
-    (name) =>
-      [name, () => parseProfileText(readFileSync(`${repository}/test/data/profiles/${name}.json`, "utf8"))] as const,
-  ),
+const profiles: readonly (readonly [string, Profile | null])[] = [
+  ...(["default", "baseline", "ci"] as const).map((name) => [name, builtinProfile(name)] as const),
+  ["a profile of every shape", shapesProfile],
+  ["containers-common", foreignProfile("containers-common")],
+  ...foundForeignProfiles("moby-default", "runc-syscall-test1", "runc-syscall-test2"),
 ];
 
 for (const runtime of ["runc", "crun"] as const)
   for (const [name, profile] of profiles)
     differentialTest(`${name} decides as the filter that ${runtime} installs`, [runtime, "busybox"], (context) => {
+      if (profile === null) {
+        skipWithoutContainersCommon(context);
+        return;
+      }
       const reason = lackingForReading();
       if (reason !== null) {
         assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `REQUIRE_KERNEL=1, but ${reason}`);
         context.skip(reason);
         return;
       }
-      compare(runtime, profile());
+      compare(runtime, profile);
     });
 
 function compare(runtime: Runtime, profile: Profile): void {

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
-import { dockerDefault } from "../../bench/seccomp/subjects.ts";
+import { defaultSubject } from "../../bench/seccomp/subjects.ts";
 import { architectureOf, nativeArchitecture } from "../../src/profile/architectures.ts";
 import { syscallTable } from "../../src/profile/syscall-tables.ts";
 import { encodeProgram, decodeProgram } from "../../src/seccomp/bpf.ts";
@@ -164,12 +164,12 @@ kernelTest("random filters decide in the kernel as they mean to", () => {
     assert.ok(seen.has(outcome), `no call ended in "${outcome}"`);
 });
 
-kernelTest("Docker's default profile lets harmless calls through and refuses by its errno", (context) => {
-  if (host.auditArchitecture !== dockerDefault.architecture.auditArchitecture) {
+kernelTest("default lets harmless calls through and refuses by its errno", (context) => {
+  if (host.auditArchitecture !== defaultSubject.architecture.auditArchitecture) {
     context.skip("the profile is compiled for x86_64");
     return;
   }
-  const { filter } = dockerDefault;
+  const { filter } = defaultSubject;
   const { program } = builtCompiler.compile(filter, { verify: true });
   const number = (call: string): number => numbers.get(call) ?? assert.fail(`no call "${call}"`);
   const personality = (value: bigint): SeccompData => ({

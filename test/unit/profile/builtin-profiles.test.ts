@@ -3,32 +3,24 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { architectureOf, architectures } from "../../../src/profile/architectures.ts";
-import { builtinProfile } from "../../../src/profile/builtin-profiles.ts";
-import { parseProfileText } from "../../../src/profile/parse-profile.ts";
+import { builtinDocument, builtinProfile } from "../../../src/profile/builtin-profiles.ts";
+import { parseProfile } from "../../../src/profile/parse-profile.ts";
 import { evaluate } from "../../../src/seccomp/evaluate.ts";
-import type { Clause, Filter } from "../../../src/seccomp/filter.ts";
+import type { Filter } from "../../../src/seccomp/filter.ts";
 import { formatAction } from "../../../src/profile/action-text.ts";
 import { syscallTable } from "../../../src/profile/syscall-tables.ts";
 import { filteredArchitectures, resolveProfile, type ResolveTarget } from "../../../src/profile/resolve-profile.ts";
-import { repository } from "../../support/repository.ts";
-
-const CAPABILITIES =
-  "BPF DAC_READ_SEARCH PERFMON SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_TIME SYS_TTY_CONFIG"
-    .split(" ")
-    .map((name) => `CAP_${name}`);
-
-/** Every call but socket(2), whose comparisons differ on purpose. */
-function withoutSocket(filter: Filter | undefined): unknown {
-  return filter?.architectures.map(({ calls, ...section }) => ({
-    ...section,
-    calls: calls.filter(({ clauses }) => !clauses.some(isAboutFamilies)),
-  }));
-}
-
-/** Docker compares with 38 to 40, ours with masks for 32 and 36 among others. */
-function isAboutFamilies({ comparisons }: Clause): boolean {
-  return comparisons.some(({ value }) => value === 39n);
-}
+import {
+  CAPABILITIES,
+  decisionsOf,
+  decisionTargets,
+  digestsOf,
+  likeDocker,
+  type DockerDecisions,
+  noteFile,
+  sha256,
+} from "../../support/docker-decisions.ts";
+import { foreignProfile, foreignProfileText, foundForeignProfiles } from "../../support/foreign-profiles.ts";
 
 const AF_ALG = 38n;
 const AF_VSOCK = 40n;
@@ -57,43 +49,84 @@ for (const name of ["default", "ci"] as const)
         );
   });
 
-test("control: Docker's profile compares all 64 bits, and lets AF_VSOCK through with one that the kernel ignores", () => {
-  const docker = parseProfileText(readFileSync(`${repository}/test/data/profiles/moby-default.json`, "utf8"));
-  const { filter } = resolveProfile(docker, { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } });
-  const answers = [AF_VSOCK, AF_VSOCK | (1n << 32n)].map((family) =>
-    formatAction(
-      evaluate(filter, {
-        number: 41,
-        architecture: 0xc000003e,
-        instructionPointer: 0n,
-        args: [family, 0n, 0n, 0n, 0n, 0n],
-      }),
-    ),
-  );
-  assert.deepEqual(answers, ["errno(EPERM)", "allow"]);
-});
+for (const [name, profile] of [
+  ["Docker's comparisons take", likeDocker] as const,
+  ...foundForeignProfiles("moby-default").map(([name, found]) => [`${name} takes`, found] as const),
+])
+  test(`control: ${name} all 64 bits, which lets AF_VSOCK through with one that the kernel ignores`, () => {
+    const { filter } = resolveProfile(profile, { native: "x86_64", capabilities: [], kernel: { major: 6, minor: 1 } });
+    const answers = [AF_VSOCK, AF_VSOCK | (1n << 32n)].map((family) =>
+      formatAction(
+        evaluate(filter, {
+          number: 41,
+          architecture: 0xc000003e,
+          instructionPointer: 0n,
+          args: [family, 0n, 0n, 0n, 0n, 0n],
+        }),
+      ),
+    );
+    assert.deepEqual(answers, ["errno(EPERM)", "allow"]);
+  });
 
-describe("default", () => {
-  test("decides every call but socket as Docker's profile does, with every capability alone, all and none, before and after 4.8", () => {
+describe("default, with Docker's comparisons for socket, decides as Docker's profile does, with every capability alone, all and none, before and after 4.8", () => {
+  const note = JSON.parse(readFileSync(noteFile, "utf8")) as DockerDecisions;
+  const docker = foreignProfile("moby-default");
+
+  test("by the digests of its decisions", () => {
+    assert.equal(Object.keys(note.decisions).length, architectures.size * (CAPABILITIES.length + 2) * 2);
+    assert.deepEqual(digestsOf(likeDocker), note.decisions);
+  });
+
+  test("default differs from them in socket alone", () => {
     const ours = builtinProfile("default");
-    const docker = parseProfileText(readFileSync(`${repository}/test/data/profiles/moby-default.json`, "utf8"));
-    let compared = 0;
-    for (const native of architectures.keys())
-      for (const capabilities of [[], CAPABILITIES, ...CAPABILITIES.map((name) => [name])])
-        for (const kernel of [
-          { major: 4, minor: 7 },
-          { major: 6, minor: 1 },
-        ]) {
-          const target: ResolveTarget = { native, capabilities, kernel };
-          const [left, right] = [ours, docker].map((profile) => resolveProfile(profile, target).filter);
-          assert.deepEqual(
-            withoutSocket(left),
-            withoutSocket(right),
-            `${native} ${capabilities.join(" ")} ${kernel.major}.${kernel.minor}`,
-          );
-          compared += 1;
-        }
-    assert.equal(compared, architectures.size * (CAPABILITIES.length + 2) * 2);
+    for (const [name, target] of decisionTargets) {
+      const sockets = filteredArchitectures(ours, target).map(
+        (architecture) =>
+          `${architectureOf(architecture).auditArchitecture} ${syscallTable(architecture).numbers.get("socket")}`,
+      );
+      const withoutSocket = ({ architectures: sections, ...rest }: Filter): unknown => ({
+        ...rest,
+        sections: sections.map(({ calls, ...section }) => ({
+          ...section,
+          calls: calls.filter(({ number }) => !sockets.includes(`${section.auditArchitecture} ${number}`)),
+        })),
+      });
+      assert.deepEqual(withoutSocket(decisionsOf(ours, target)), withoutSocket(decisionsOf(likeDocker, target)), name);
+    }
+  });
+
+  test("control: one call more on one architecture changes its digests alone", () => {
+    const document = builtinDocument("default") as { readonly syscalls: readonly object[] };
+    const more = parseProfile({
+      ...document,
+      syscalls: [
+        ...document.syscalls,
+        { names: ["acct"], action: "SCMP_ACT_ALLOW", includes: { arches: ["s390x"] }, excludes: { minKernel: "5.0" } },
+      ],
+    });
+    const before = digestsOf(builtinProfile("default"));
+    const changed = Object.entries(digestsOf(more)).filter(([target, digest]) => before[target] !== digest);
+    // Whoever has CAP_SYS_PACCT may call it anyway.
+    const held = ["no capability", ...CAPABILITIES].filter((name) => name !== "CAP_SYS_PACCT");
+    assert.deepEqual(
+      changed.map(([target]) => target),
+      held.map((name) => `s390x, ${name}, 4.7`),
+    );
+  });
+
+  const skip = docker === null && "PYCRI_PROFILES names no directory with a moby-default.json";
+
+  test("decision by decision", { skip }, () => {
+    assert.ok(docker !== null);
+    for (const [name, target] of decisionTargets)
+      assert.deepEqual(decisionsOf(likeDocker, target), decisionsOf(docker, target), name);
+  });
+
+  test("the digests are those of the profile", { skip }, () => {
+    assert.ok(docker !== null);
+    const stale = "run scripts/note-docker-decisions.ts";
+    assert.equal(sha256(foreignProfileText("moby-default") ?? ""), note.sha256, stale);
+    assert.deepEqual(digestsOf(docker), note.decisions, stale);
   });
 });
 
