@@ -126,7 +126,10 @@ static void handle_signal(struct supervision *supervision, int signal)
 		return;
 	}
 	if (signal == SIGTSTP) {
-		suspend(supervision);
+		if ((supervision->flags & SUPERVISE_NEVER_STOPS) != 0)
+			signal_container(supervision, SIGSTOP);
+		else
+			suspend(supervision);
 		return;
 	}
 	if (signal == SIGCHLD)

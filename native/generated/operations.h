@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0xd5ee8b9fu
+#define WIRE_VERSION 0x151e3d1u
 
 enum {
 	SLOT_LIMIT = 512,
@@ -47,6 +47,7 @@ enum {
 	SUPERVISE_DEFAULT_ACTION_KILLS = 2,
 	SUPERVISE_TERMINAL = 4,
 	SUPERVISE_TERMINAL_OUTPUT_ONLY = 8,
+	SUPERVISE_NEVER_STOPS = 16,
 };
 
 enum {

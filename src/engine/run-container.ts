@@ -99,7 +99,7 @@ export function runContainer(
       ended.then(() => Promise.reject(new RuntimeError("LAUNCH_FAILED", "The native helper was killed"))),
     ]),
     ended,
-    // The monitor passes SIGTSTP on as SIGSTOP and stops with the container; SIGSTOP would stop the monitor alone.
+    // The monitor passes SIGTSTP on as SIGSTOP; SIGSTOP would stop the monitor alone.
     kill: (signal) => helper.kill(signal === "SIGSTOP" ? "SIGTSTP" : signal),
   };
 }

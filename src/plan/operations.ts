@@ -85,6 +85,11 @@ export const SUPERVISE = {
   terminal: 4,
   /** Copy the container's terminal only outwards: no stdin was asked for. */
   terminalOutputOnly: 8,
+  /**
+   * On SIGTSTP stop the container alone. A shell wants its job to stop, and continues it after it has seen that; a program
+   * that waits for no such thing may send SIGCONT before the monitor has stopped itself, which then stays so.
+   */
+  neverStops: 16,
 } as const;
 
 /** Operations of the monitor half, before and after the clone, and of clean-up. */

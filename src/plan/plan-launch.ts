@@ -110,7 +110,7 @@ function planMonitor(
     ...state.started,
     {
       op: "supervise",
-      flags: superviseFlags(spec, linux, options),
+      flags: superviseFlags(spec, linux, options, surroundings),
       stopTimeoutMs: Math.round((options.stopTimeout ?? 0) * 1000),
       exitFile: state.exitFile,
     },
@@ -128,8 +128,13 @@ function planIdFiles(options: LaunchOptions): readonly MonitorOperation[] {
   return operations;
 }
 
-function superviseFlags(spec: Spec, linux: Linux, options: LaunchOptions): number {
-  let flags = 0;
+function superviseFlags(
+  spec: Spec,
+  linux: Linux,
+  options: LaunchOptions,
+  { endsWithCaller }: LaunchSurroundings,
+): number {
+  let flags = endsWithCaller === true ? SUPERVISE.neverStops : 0;
   if (options.forwardSignals) {
     flags |= SUPERVISE.forwardSignals;
     // With --init the command is no PID 1, and without a PID namespace of its own neither.

@@ -165,6 +165,12 @@ kernelTest("kill reaches the command; SIGSTOP stops the container until SIGCONT"
     await until(() => state(container.pid) === "T");
     container.kill("SIGCONT");
     await until(() => state(container.pid) !== "T");
+    // In close succession: the last one counts.
+    for (let i = 0; i < 50; i++) {
+      container.kill("SIGSTOP");
+      container.kill("SIGCONT");
+    }
+    await until(() => state(container.pid) !== "T");
     const alive = container.kill("SIGUSR1");
     const { exitStatus } = await container.result;
     report([alive, exitStatus, container.kill("SIGTERM")]);

@@ -694,6 +694,14 @@ test("standard input: kept, closed, or a terminal", () => {
   assert.equal(indexOf(plan.container, "openTerminal"), indexOf(plan.container, "newSession") + 1);
 });
 
+test("the monitor of a program's container never stops itself", () => {
+  const { spec, options } = buildSpec(request(), anna, rootFacts, extra);
+  const flagsOf = (endsWithCaller: boolean): number | undefined =>
+    find(planLaunch(spec, options, anna, filter, { ...NO_SURROUNDINGS, endsWithCaller }), "supervise")[0]?.flags;
+  assert.equal(flagsOf(true), SUPERVISE.forwardSignals | SUPERVISE.defaultActionKills | SUPERVISE.neverStops);
+  assert.equal(flagsOf(false), SUPERVISE.forwardSignals | SUPERVISE.defaultActionKills);
+});
+
 for (const [changes, flags] of [
   [{}, SUPERVISE.forwardSignals | SUPERVISE.defaultActionKills],
   [{ init: true }, SUPERVISE.forwardSignals],
