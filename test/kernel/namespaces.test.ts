@@ -5,14 +5,17 @@ import { hostname, uptime } from "node:os";
 import { caller } from "../support/caller.ts";
 import { inside, runScript } from "../support/inside.ts";
 import { kernelTest } from "../support/kernel-test.ts";
+import { until } from "../support/leftovers.ts";
 import { busyboxRoot } from "../support/root-filesystem.ts";
-import { command, pycri } from "../support/run.ts";
+import { command, outcomeOf, pycri, startPycri } from "../support/run.ts";
 import { pycriCommand } from "../support/scratch.ts";
 
 const KINDS = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup"] as const;
 
+const LIST = `for n in ${KINDS.join(" ")}; do readlink /proc/self/ns/$n; done`;
+
 async function namespacesInside(flags: readonly string[]): Promise<readonly string[]> {
-  return (await inside(flags, `for n in ${KINDS.join(" ")}; do readlink /proc/self/ns/$n; done`)).split("\n");
+  return (await inside(flags, LIST)).split("\n");
 }
 
 const namespacesHere = (): readonly string[] => KINDS.map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
@@ -41,7 +44,16 @@ for (const [flag, kind] of [
 }
 
 kernelTest("two containers share no namespace", async () => {
-  const [one, other] = await Promise.all([namespacesInside([]), namespacesInside([])]);
+  // The first lives on while the second is asked: the kernel gives the numbers of namespaces that are gone again.
+  const first = startPycri(["run", busyboxRoot(), "sh", "-c", `${LIST}; echo ready; read line`]);
+  const outcome = outcomeOf(first);
+  let listed = "";
+  first.stdout?.on("data", (chunk: Buffer) => (listed += chunk.toString()));
+  await until("the first has listed its own", () => listed.endsWith("ready\n"));
+  const one = listed.trimEnd().split("\n").slice(0, -1);
+  const other = await namespacesInside([]);
+  first.stdin?.end("\n");
+  assert.equal((await outcome).status, 0);
   assert.equal(new Set([...one, ...other]).size, 2 * KINDS.length);
 });
 
