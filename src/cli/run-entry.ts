@@ -76,6 +76,6 @@ async function openCgroup(request: RunRequest, facts: HostFacts, id: string): Pr
     dryRun: false,
     becomesMonitor: true,
   };
-  if (chooseManager(request, facts, container).name === "systemd") return undefined;
-  return prepareCgroup(request, facts, container);
+  const manager = chooseManager(request, facts, container);
+  return manager.name === "systemd" ? undefined : prepareCgroup(request, facts, container, manager);
 }

@@ -36,8 +36,8 @@ export async function prepareCgroup(
     /** `ManagerOptions.becomesMonitor`. */
     readonly becomesMonitor: boolean;
   },
+  manager: CgroupManager = chooseManager(request, facts, container),
 ): Promise<ContainerCgroup> {
-  const manager = chooseManager(request, facts, container);
   const resources = buildResources(
     withDefaultPids(resolvePercentages(request.resources, manager.levels), manager),
     deviceNumber,

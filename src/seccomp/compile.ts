@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import type { ArchitectureOutcomes, CompiledFilter, CompileOptions, Verdict } from "./compilation.ts";
 import { Compiler, type Component } from "./compiler.ts";
 import type { Filter } from "./filter.ts";
-import type { Execution } from "./simulate.ts";
 
 export type { CallWeight, CompiledFilter, CompileOptions, CounterExample, Verdict } from "./compilation.ts";
 
@@ -58,21 +57,7 @@ export function analyseProgram(
   return compiler.analyse(program, architectures, tableSize);
 }
 
-/** What `filter` costs once compiled: compiles it and analyses the program for each of its architectures. */
-export function analyseFilter(filter: Filter, options?: CompileOptions): readonly ArchitectureOutcomes[] {
-  const { program } = compileFilter(filter, options);
-  return analyseProgram(
-    program,
-    filter.architectures.map(({ auditArchitecture }) => auditArchitecture),
-  );
-}
-
 /** See `Compiler.disassemble`. */
 export function disassembleInComponent(program: Uint8Array): readonly string[] {
   return compiler.disassemble(program);
-}
-
-/** See `Compiler.simulate`. */
-export function simulateInComponent(program: Uint8Array, calls: Uint8Array): readonly Execution[] {
-  return compiler.simulate(program, calls);
 }

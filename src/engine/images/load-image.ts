@@ -15,7 +15,7 @@ import { type LayerEvent, addImage } from "../../image/storage/add-image.ts";
 import { namesOf, readImageRecords } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
-import { type Reference, formatReference } from "../../oci/reference.ts";
+import type { Reference } from "../../oci/reference.ts";
 import { type ImageContext, addContent, findStoredImage, platformOf } from "./image-context.ts";
 
 export interface LoadedImage {
@@ -126,8 +126,4 @@ export async function saveDirectory(
   if (exists)
     throw new RuntimeError("INVALID_ARGUMENT", `Cannot save to "${directory}": it has an image layout already`);
   await writeOciDirectory(context.store, images, directory);
-}
-
-export function loadedName({ id, names }: LoadedImage): string {
-  return names.map((name) => formatReference(name)).join(", ") || id;
 }

@@ -55,18 +55,6 @@ export function childNodes(directory: TreeNode): readonly TreeNode[] {
   });
 }
 
-/** The node at a path, or null. Symlinks on the way are not followed. */
-export function findNode(layers: readonly string[], path: string): TreeNode | null {
-  let node = rootNode(layers);
-  for (const name of components(path)) {
-    const wanted = join(node.path, name);
-    const next = node.status.isDirectory() ? childNodes(node).find((child) => child.path === wanted) : undefined;
-    if (next === undefined) return null;
-    node = next;
-  }
-  return node;
-}
-
 /** As the kernel's. */
 const MAX_SYMLINKS = 40;
 
