@@ -43,7 +43,8 @@ const escape = (text) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
 /** Restrictions for the files of one folder; `effects` lifts the ban on Node built-ins. */
 function restrictedImports(folder, { effects = !pure.includes(folder) } = {}) {
-  const allowed = MAY_IMPORT[folder];
+  // The one effectful file of a pure folder reaches what all effects rest on.
+  const allowed = effects && pure.includes(folder) ? [...MAY_IMPORT[folder], "sys"] : MAY_IMPORT[folder];
   const patterns = [];
   const forbidden = Object.keys(MAY_IMPORT).filter((other) => other !== folder && !allowed.includes(other));
   if (forbidden.length > 0) {

@@ -12,12 +12,12 @@
  * filters.
  */
 
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type BuildOptions, build as bundle } from "esbuild";
 import { wireVersion } from "../src/plan/encode.ts";
+import { FUNCTION_EXPRESSION, removeCodeCaches, writeCodeCache } from "./code-cache.ts";
 import { compileShippedFilters } from "./compile-shipped-filters.ts";
 
 /** The oldest Node that package.json admits. */
@@ -42,13 +42,7 @@ const OWN_DIRECTORY = {
   "import.meta.filename": "import.meta.filename",
 };
 
-/** Bundles are function expressions with CommonJS's parameters, because the loader compiles them itself. */
-const WRAPPED = {
-  ...COMMON,
-  format: "cjs",
-  banner: { js: "(function(exports,require,module,__filename,__dirname){" },
-  footer: { js: "})" },
-} satisfies BuildOptions;
+const WRAPPED = { ...COMMON, ...FUNCTION_EXPRESSION } satisfies BuildOptions;
 
 /**
  * The first lines of the program, for sh and for Node alike. `--` keeps Node from reading pycri's own options: Node 20 takes
@@ -60,8 +54,9 @@ const PROGRAM = `#!/bin/sh
 export async function build(root: string): Promise<void> {
   const dist = `${root}dist`;
   // Chunks are named after their contents; those of earlier builds are in nobody's way, but would be published.
-  // A code cache goes before its bundle changes: V8 tells one bundle from another by its length alone.
-  for (const name of readdirSync(dist)) if (/^library-.*\.js$|\.cache$/.test(name)) rmSync(`${dist}/${name}`);
+  for (const name of readdirSync(dist)) if (/^library-.*\.js$/.test(name)) rmSync(`${dist}/${name}`);
+  const cached = [`${dist}/run.cjs`, `${dist}/full.cjs`];
+  for (const file of cached) removeCodeCaches(file);
   rmSync(`${dist}/types`, { recursive: true, force: true });
   const entry = (name: string): string => `${root}src/${name}.ts`;
   const filters = compileShippedFilters();
@@ -116,7 +111,7 @@ export async function build(root: string): Promise<void> {
     }),
   ]);
   chmodSync(`${dist}/pycri.cjs`, 0o755);
-  for (const name of ["run", "full"]) writeCodeCache(root, `${dist}/${name}.cjs`, name);
+  for (const file of cached) writeCodeCache(root, file);
   copyDeclarations(root, `${dist}/types/`, "index.d.ts");
 }
 
@@ -131,19 +126,10 @@ async function buildDigest(root: string): Promise<string> {
   });
   const hash = createHash("sha256");
   for (const { contents } of outputFiles) hash.update(contents);
-  hash.update(readFileSync(`${root}dist/seccomp-component.cjs`));
+  for (const name of ["seccomp-component.cjs", "component/seccomp.core.wasm"]) {
+    hash.update(readFileSync(`${root}dist/${name}`));
+  }
   return hash.digest("hex").slice(0, 32);
-}
-
-/**
- * Writes the code cache of a bundle, taken after a run, so that it holds the functions that a start uses. In a process of
- * its own: V8 puts into the cache what it has compiled.
- */
-function writeCodeCache(root: string, file: string, name: string): void {
-  const result = spawnSync(process.execPath, [`${root}build/scripts/write-code-cache.js`, file, name], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (result.status !== 0) throw new Error(`Cannot write the code cache of ${file}`);
 }
 
 /**

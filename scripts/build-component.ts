@@ -3,7 +3,8 @@
  * ABI demands, the WIT embedded, the component transpiled for JavaScript hosts.
  *
  * Out come, in `dist/component/`, `seccomp.wasm` (the component, for any host), `seccomp.js` and `seccomp.core.wasm`
- * (for bundlers and browsers), and `dist/seccomp-component.cjs`, all in one file, which Node loads synchronously.
+ * (for bundlers and browsers); and `dist/seccomp-component.cjs` with its V8 code cache, which Node loads synchronously, as it
+ * does the core module.
  * The host's types go to `wasm/generated/`, which is committed so that type checking needs no build.
  */
 
@@ -13,6 +14,7 @@ import { transpileBytes } from "@bytecodealliance/jco-transpile";
 import { componentEmbed, componentNew } from "@bytecodealliance/jco-transpile/wasm-tools";
 import { main as compileModule } from "assemblyscript/asc";
 import { build as bundle } from "esbuild";
+import { FUNCTION_EXPRESSION, removeCodeCaches, writeCodeCache } from "./code-cache.ts";
 
 const PACKAGE = "pycri:seccomp";
 
@@ -71,25 +73,33 @@ export async function build(root: string): Promise<void> {
     if (name.endsWith(".d.ts")) write(join(root, "wasm/generated", name), bytes);
     else write(join(output, name), bytes);
   }
+  const file = join(root, "dist/seccomp-component.cjs");
+  removeCodeCaches(file);
   await bundle({
+    ...FUNCTION_EXPRESSION,
     stdin: { contents: LOADER, resolveDir: output, sourcefile: "load-component.js" },
-    outfile: join(root, "dist/seccomp-component.cjs"),
+    outfile: file,
     bundle: true,
     minify: true,
     platform: "node",
-    format: "cjs",
     target: "node20",
-    loader: { ".wasm": "binary" },
+    define: {
+      // Nothing is asynchronous here; where there is no such function, the binding catches an error six times.
+      "WebAssembly.promising": "Object",
+      "globalThis.process.env.JCO_DEBUG": "undefined",
+    },
     logLevel: "warning",
   });
+  writeCodeCache(root, file);
 }
 
 /** The bundle's entry: compiles the module once, makes an instance at each call. */
 const LOADER = `
 import { instantiate } from "./seccomp.js";
-import core from "./seccomp.core.wasm";
+import { readFileSync } from "node:fs";
 let module;
-export const instantiateComponent = () => instantiate(() => (module ??= new WebAssembly.Module(core)), {});
+const compileCore = () => new WebAssembly.Module(readFileSync(__dirname + "/component/seccomp.core.wasm"));
+export const instantiateComponent = () => instantiate(() => (module ??= compileCore()), {});
 `;
 
 function write(path: string, bytes: Uint8Array): void {

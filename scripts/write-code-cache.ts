@@ -1,31 +1,40 @@
-/** `write-code-cache.js FILE NAME`: see `writeCodeCache` in `build-bundle.ts`. */
+/** `write-code-cache.js FILE`: see `writeCodeCache` in `code-cache.ts`. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { Script } from "node:vm";
-import { codeCachePath } from "../src/cli/code-cache.ts";
+import { basename, dirname } from "node:path";
+import { DEFAULT_CAPABILITIES } from "../src/plan/capabilities.ts";
+import { builtinProfile } from "../src/profile/builtin-profiles.ts";
+import { resolveProfile } from "../src/profile/resolve-profile.ts";
+import { Compiler, type Component } from "../src/seccomp/compiler.ts";
+import { codeCachePath, compileBundle, runBundle } from "../src/sys/bundle.ts";
 
-interface RunBundle {
-  /** `rehearse` of `run-entry.ts`. */
-  readonly rehearse: (args: readonly string[]) => Promise<void>;
-}
+const [file = ""] = process.argv.slice(2);
 
-const [file = "", name = ""] = process.argv.slice(2);
-const directory = dirname(file);
-const script = new Script(readFileSync(file, "utf8"), { filename: file });
-const module = { exports: {} as RunBundle };
-const wrapper = script.runInThisContext() as (...args: unknown[]) => void;
-wrapper(module.exports, createRequire(file), module, file, directory);
-// Common lines, whose functions are then compiled: a function that is not is compiled at every start. Any directory does
-// for a root filesystem.
-if (name === "run") {
-  for (const line of [
-    ["--rm", "-i", "-e", "A=b", "host", "true"],
-    ["-v", "/tmp:/mnt:ro", "-w", "/", "-u", "0", "--hostname=name", "--name=name", directory, "true"],
-    ["-it", "--read-only", "--tmpfs=/tmp", "--userns=keep-id", "--cap-drop=ALL", directory, "true"],
-    ["--userns=single", "--init", "--ulimit=nofile=64", "--security-opt=seccomp=unconfined", directory],
-  ])
-    await module.exports.rehearse(["run", ...line]);
-}
+/** What a start of each bundle uses. A function that has not run is compiled at every start. */
+const rehearsals: Readonly<Record<string, (exports: never) => Promise<void> | void>> = {
+  /** Common lines. Any directory does for a root filesystem. */
+  async "run.cjs"({ rehearse }: { readonly rehearse: (args: readonly string[]) => Promise<void> }) {
+    const directory = dirname(file);
+    for (const line of [
+      ["--rm", "-i", "-e", "A=b", "host", "true"],
+      ["-v", "/tmp:/mnt:ro", "-w", "/", "-u", "0", "--hostname=name", "--name=name", directory, "true"],
+      ["-it", "--read-only", "--tmpfs=/tmp", "--userns=keep-id", "--cap-drop=ALL", directory, "true"],
+      ["--userns=single", "--init", "--ulimit=nofile=64", "--security-opt=seccomp=unconfined", directory],
+    ])
+      await rehearse(["run", ...line]);
+  },
+  "seccomp-component.cjs"({ instantiateComponent }: { readonly instantiateComponent: () => Component }) {
+    const { filter } = resolveProfile(builtinProfile("default"), {
+      native: "x86_64",
+      capabilities: DEFAULT_CAPABILITIES,
+      kernel: { major: 6, minor: 1 },
+    });
+    new Compiler(instantiateComponent).compile(filter);
+  },
+};
+
+const script = compileBundle(file);
+const exports = runBundle<never>(script, file, createRequire(file));
+await rehearsals[basename(file)]?.(exports);
 writeFileSync(codeCachePath(file), script.createCachedData());

@@ -4,10 +4,10 @@
  */
 
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { ArchitectureOutcomes, CompiledFilter, CompileOptions, Verdict } from "./compilation.ts";
 import { Compiler, type Component } from "./compiler.ts";
 import type { Filter } from "./filter.ts";
+import { loadBundle } from "../sys/bundle.ts";
 
 export type { CallWeight, CompiledFilter, CompileOptions, CounterExample, Verdict } from "./compilation.ts";
 
@@ -19,10 +19,10 @@ interface ComponentModule {
 }
 
 function loadComponent(): ComponentModule {
-  const require = createRequire(import.meta.filename);
   const location = LOCATIONS.map((path) => `${import.meta.dirname}/${path}`).find(existsSync);
   if (location === undefined) throw new Error("the compiler component is not built");
-  return require(location) as ComponentModule;
+  // It asks for Node's modules only.
+  return loadBundle(location, process.getBuiltinModule);
 }
 
 const compiler = new Compiler(() => loadComponent().instantiateComponent());

@@ -117,32 +117,34 @@ function isAscending({ calls, ranges }: ArchitectureRules): boolean {
 
 /**
  * Calls with a constant outcome and the ranges around them, as few ranges: lowering them one by one is most of what a
- * compilation costs in a process that has just begun.
+ * compilation costs in a process that has just begun. That process interprets this loop, too, so it is a plain one.
  */
 function mergeConstants({ calls, ranges }: ArchitectureRules): WitTypes.NumberRange[] {
   const merged: WitTypes.NumberRange[] = [];
+  let latest: WitTypes.NumberRange | undefined;
   const add = (first: number, last: number, action: number): void => {
-    const latest = merged.at(-1);
     if (latest !== undefined && latest.last + 1 === first && latest.action === action) latest.last = last;
-    else merged.push({ first, last, action });
+    else merged.push((latest = { first, last, action }));
   };
+  /** What is said of the numbers below is in `merged`. */
   let position = 0;
   let at = 0;
-  /** Adds what the given ranges say of the numbers from `position` to before `end`. */
+  let range = ranges[0];
+  /** Adds what the ranges say of the numbers from `position` to before `end`. */
   const fill = (end: number): void => {
-    for (let range = ranges[at]; range !== undefined && range.first < end; range = ranges[at]) {
-      const first = Math.max(range.first, position);
-      const last = Math.min(range.last, end - 1);
-      if (first <= last) add(first, last, range.action);
-      if (range.last >= end) break;
-      at += 1;
+    for (; range !== undefined && range.first < end; range = ranges[++at]) {
+      const { first, last, action } = range;
+      const begin = first > position ? first : position;
+      const stop = last < end ? last : end - 1;
+      if (begin <= stop) add(begin, stop, action);
+      if (last >= end) return;
     }
-    position = end;
   };
   for (const { number, clauses, otherwise } of calls) {
     if (clauses.length > 0) continue;
-    fill(number);
-    add(number, number, otherwise);
+    if (range !== undefined && range.first < number) fill(number);
+    if (latest !== undefined && latest.last + 1 === number && latest.action === otherwise) latest.last = number;
+    else merged.push((latest = { first: number, last: number, action: otherwise }));
     position = number + 1;
   }
   fill(Number.POSITIVE_INFINITY);

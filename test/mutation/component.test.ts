@@ -86,8 +86,8 @@ const COMPILER: readonly Mutation[] = [
   {
     name: "the search tree splits one number too late",
     file: "search-tree.ts",
-    from: "return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split], right, left);",
-    to: "return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split] + 1, right, left);",
+    from: "this.segments.first[this.origin + split], right, left",
+    to: "this.segments.first[this.origin + split] + 1, right, left",
   },
   {
     name: "separate x32: the boundary's own segment is lost",
@@ -136,6 +136,20 @@ const JUDGES: readonly (Mutation & { readonly notices: (compiler: Compiler) => v
     from: "return this.diagram.atLeast(word, mask, k);",
     to: "return this.diagram.above(word, mask, k);",
     notices: (compiler) => void proofsAgreeWithProbes(compiler, 2000),
+  },
+  {
+    name: "the symbolic execution takes greater-or-equal for greater where it needs no condition",
+    file: "diagram.ts",
+    from: "if (bit == 0) return holds;",
+    to: "if (bit == 0) return exact ? holds : fails;",
+    notices: (compiler) => void proofsAgreeWithProbes(compiler, 2000),
+  },
+  {
+    name: "the symbolic execution needs no condition whatever the order of variables",
+    file: "diagram.ts",
+    from: "return <i32>unchecked(this.variable[id]) >= variable;",
+    to: "return true;",
+    notices: (compiler) => void proofsAgreeWithProbes(compiler, 4000),
   },
   {
     name: "the prover calls what differs proven",

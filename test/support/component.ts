@@ -2,11 +2,13 @@
 import { createRequire } from "node:module";
 import type { ComponentBuild } from "../../scripts/build-component.ts";
 import { Compiler, type Component } from "../../src/seccomp/compiler.ts";
+import { loadBundle } from "../../src/sys/bundle.ts";
 import { repository } from "./repository.ts";
 
-const bundle = createRequire(import.meta.filename)(`${repository}/dist/seccomp-component.cjs`) as {
-  readonly instantiateComponent: () => Component;
-};
+const bundle = loadBundle<{ readonly instantiateComponent: () => Component }>(
+  `${repository}/dist/seccomp-component.cjs`,
+  createRequire(import.meta.filename),
+);
 
 export const instantiateComponent: () => Component = bundle.instantiateComponent;
 

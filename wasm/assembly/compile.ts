@@ -204,8 +204,12 @@ export class Compilation {
       const range = changetype<NumberRange>(rules.ranges + i * offsetof<NumberRange>());
       if (range.last - range.first >= TABLE_SIZE) continue;
       let number = range.first;
-      do unchecked(segments.listed[segments.find(number)]++);
-      while (number++ != range.last);
+      for (at = segments.find(number); ; at++) {
+        const end = min(segments.last(at), range.last);
+        unchecked((segments.listed[at] += end - number + 1));
+        if (end == range.last) break;
+        number = end + 1;
+      }
     }
     for (let i = 0; i < segments.count; i++) {
       const listed = unchecked(segments.listed[i]);

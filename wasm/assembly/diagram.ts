@@ -109,6 +109,27 @@ export class Diagram {
     return result;
   }
 
+  /**
+   * `word >= k ? holds : fails`, or `word == k` where `exact`, of the bits of a word from `bit` on, whose variable is given.
+   * Neither outcome may depend on what comes before: there is but one way to go then, and no diagram of the condition is
+   * needed.
+   */
+  compare(variable: i32, bit: u32, k: u32, exact: bool, holds: i32, fails: i32): i32 {
+    if (bit == 0) return holds;
+    const set = (k & bit) != 0;
+    const top = <u16>variable;
+    const other = this.side(set || exact ? fails : holds, top, !set);
+    holds = this.side(holds, top, set);
+    fails = this.side(fails, top, set);
+    const equal = this.compare(variable + 1, bit >> 1, k, exact, holds, fails);
+    return set ? this.bit(variable, other, equal) : this.bit(variable, equal, other);
+  }
+
+  /** Whether a diagram depends on no bit that comes before `variable`. */
+  isFrom(variable: i32, id: i32): bool {
+    return <i32>unchecked(this.variable[id]) >= variable;
+  }
+
   and(a: i32, b: i32): i32 {
     return this.choose(a, b, FALSE);
   }

@@ -3,6 +3,8 @@
  * program to its beginning, successors before their predecessors, so that every distance is known when it is needed.
  * Conditional jumps reach 255 instructions; a distant return is repeated, anything else distant is reached through `ja`.
  * What follows a load and is needed elsewhere, too, is repeated where that takes no more than the `ja` it saves.
+ *
+ * Nodes are read unchecked: every id comes from the graph.
  */
 
 import { grown, InstructionGraph, JUMP, LOAD, AND, NONE, RETURN } from "./instruction-graph";
@@ -18,10 +20,8 @@ export class Layout {
   /** Placed instructions, last one first. */
   count: i32 = 0;
   private graph: InstructionGraph;
-  private code: StaticArray<u16> = new StaticArray<u16>(512);
-  private jumpTrue: StaticArray<u8> = new StaticArray<u8>(512);
-  private jumpFalse: StaticArray<u8> = new StaticArray<u8>(512);
-  private k: StaticArray<u32> = new StaticArray<u32>(512);
+  /** `struct sock_filter` each. */
+  private placed: StaticArray<u64> = new StaticArray<u64>(512);
   /** By node: the latest place, counted from the end, plus one. */
   private place: StaticArray<i32>;
   /** By node: a load or mask that continues with it, plus one. */
@@ -39,9 +39,9 @@ export class Layout {
     const stack = new StaticArray<i32>(graph.count * 2 + 2);
     const order = this.reachable(root, stack);
     for (let i = 0; i < order; i++) {
-      const id = stack[i];
-      const code = graph.code[id];
-      if (code == LOAD || code == AND) this.before[graph.onTrue[id]] = id + 1;
+      const id = unchecked(stack[i]);
+      const code = unchecked(graph.code[id]);
+      if (code == LOAD || code == AND) unchecked((this.before[graph.onTrue[id]] = id + 1));
     }
     this.placeAll(root, new StaticArray<i32>(graph.count * 2 + 2));
     return this.count <= INSTRUCTION_LIMIT;
@@ -51,11 +51,7 @@ export class Layout {
   write(): usize {
     const program = heap.alloc(<usize>this.count * 8);
     for (let i = 0; i < this.count; i++) {
-      const at = program + <usize>(this.count - 1 - i) * 8;
-      store<u16>(at, unchecked(this.code[i]));
-      store<u8>(at, unchecked(this.jumpTrue[i]), 2);
-      store<u8>(at, unchecked(this.jumpFalse[i]), 3);
-      store<u32>(at, unchecked(this.k[i]), 4);
+      store<u64>(program + ((<usize>i) << 3), unchecked(this.placed[this.count - 1 - i]));
     }
     return program;
   }
@@ -100,29 +96,30 @@ export class Layout {
       depth--;
       this.placeNode(id);
       // A load must be followed by what uses the word; placing it at once spares a jump.
-      for (let before = this.before[id]; before != 0; before = this.before[before - 1]) this.placeNode(before - 1);
+      let before = unchecked(this.before[id]);
+      for (; before != 0; before = unchecked(this.before[before - 1])) this.placeNode(before - 1);
     }
   }
 
   private placeNode(id: i32): void {
     if (this.count > INSTRUCTION_LIMIT * 2) return;
     const graph = this.graph;
-    const code = graph.code[id];
+    const code = unchecked(graph.code[id]);
     if (code == RETURN) {
-      this.put(code, 0, 0, graph.k[id]);
+      this.put(code, 0, 0, unchecked(graph.k[id]));
     } else if (code == LOAD || code == AND) {
-      this.fallThrough(graph.onTrue[id]);
-      this.put(code, 0, 0, graph.k[id]);
+      this.fallThrough(unchecked(graph.onTrue[id]));
+      this.put(code, 0, 0, unchecked(graph.k[id]));
     } else {
       this.placeTest(id, code);
     }
-    this.place[id] = this.count;
+    unchecked((this.place[id] = this.count));
   }
 
   private placeTest(id: i32, code: u16): void {
     const graph = this.graph;
-    const onTrue = graph.onTrue[id];
-    const onFalse = graph.onFalse[id];
+    const onTrue = unchecked(graph.onTrue[id]);
+    const onFalse = unchecked(graph.onFalse[id]);
     // Bringing one target nearer may push the other out of reach.
     while (true) {
       if (this.distance(onTrue) > REACH) this.bringNear(onTrue);
@@ -134,9 +131,9 @@ export class Layout {
 
   private bringNear(id: i32): void {
     const graph = this.graph;
-    if (graph.code[id] == RETURN) this.put(RETURN, 0, 0, graph.k[id]);
+    if (unchecked(graph.code[id]) == RETURN) this.put(RETURN, 0, 0, unchecked(graph.k[id]));
     else this.put(JUMP, 0, 0, this.distance(id));
-    this.place[id] = this.count;
+    unchecked((this.place[id] = this.count));
   }
 
   /** Continues with a node: it comes next, or its single instruction is repeated, or `ja` leads there. */
@@ -144,9 +141,9 @@ export class Layout {
     const distance = this.distance(id);
     if (distance == 0) return;
     const graph = this.graph;
-    const code = graph.code[id];
+    const code = unchecked(graph.code[id]);
     if (code == RETURN) {
-      this.put(RETURN, 0, 0, graph.k[id]);
+      this.put(RETURN, 0, 0, unchecked(graph.k[id]));
     } else if (code != LOAD && code != AND && applies(REPEAT_TESTS) && this.isNear(id)) {
       const onTrue = this.distance(graph.onTrue[id]);
       const onFalse = this.distance(graph.onFalse[id]);
@@ -163,20 +160,12 @@ export class Layout {
 
   /** Instructions between the one to be placed next and the latest place of `id`. */
   private distance(id: i32): i32 {
-    return this.count - this.place[id];
+    return this.count - unchecked(this.place[id]);
   }
 
   private put(code: u16, jumpTrue: u8, jumpFalse: u8, k: u32): void {
-    if (this.count == this.code.length) {
-      this.code = grown<u16>(this.code);
-      this.jumpTrue = grown<u8>(this.jumpTrue);
-      this.jumpFalse = grown<u8>(this.jumpFalse);
-      this.k = grown<u32>(this.k);
-    }
-    unchecked((this.code[this.count] = code));
-    unchecked((this.jumpTrue[this.count] = jumpTrue));
-    unchecked((this.jumpFalse[this.count] = jumpFalse));
-    unchecked((this.k[this.count] = k));
-    this.count++;
+    if (this.count == this.placed.length) this.placed = grown<u64>(this.placed);
+    const jumps = ((<u32>jumpFalse) << 24) | ((<u32>jumpTrue) << 16);
+    unchecked((this.placed[this.count++] = ((<u64>k) << 32) | (jumps | code)));
   }
 }

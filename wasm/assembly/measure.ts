@@ -68,12 +68,12 @@ export class Measure {
     while (true) {
       const code = codeAt(this.program, pc);
       const k = operandAt(this.program, pc);
-      if (code == 0x06 || (code == 0x20 && k >= KNOWN_OFFSETS)) return executed + this.mean[pc];
-      executed += 1;
-      if (code == 0x20) accumulator = k == 0 ? number : architecture;
-      else if (code == 0x05) pc += k;
+      if (code == 0x35) pc += accumulator >= k ? jumpTrueAt(this.program, pc) : jumpFalseAt(this.program, pc);
       else if (code == 0x15) pc += accumulator == k ? jumpTrueAt(this.program, pc) : jumpFalseAt(this.program, pc);
-      else if (code == 0x35) pc += accumulator >= k ? jumpTrueAt(this.program, pc) : jumpFalseAt(this.program, pc);
+      else if (code == 0x05) pc += k;
+      else if (code == 0x20 && k < KNOWN_OFFSETS) accumulator = k == 0 ? number : architecture;
+      else return executed + this.mean[pc];
+      executed += 1;
       pc++;
     }
   }

@@ -3,8 +3,9 @@
  * the split keep it quadratic) whose leaves may be short lists of `jeq`, which cut a lone number out of its surroundings
  * with one test where a tree needs two. Numbers that are called most of all are then asked for first.
  *
- * The table is the compiler's hot loop: its elements are single-precision and 16-bit so that it stays in the nearest
- * cache, and read unchecked, as every index comes from the loops here.
+ * The table is the compiler's hot loop. Its elements are whole numbers of 32 and 16 bits, as they stay in the nearest cache
+ * and add up in one step, and make ties of equal weights exact. They are read unchecked: every index comes from the loops
+ * here.
  */
 
 import { InstructionGraph, JUMP_EQUAL, JUMP_GREATER_EQUAL, NONE } from "./instruction-graph";
@@ -13,6 +14,9 @@ import { Segments } from "./segments";
 
 /** Beyond this many segments the table would be too large; the middle of the weight splits them first. */
 const TABLE_LIMIT: i32 = 400;
+
+/** All weight, in the table's unit: its costs, which are at most some thirty times that, stay below 2³². */
+const TABLE_TOTAL: f64 = <f64>(1 << 26);
 
 /** Lone numbers in one list. */
 const LIST_LIMIT: i32 = 4;
@@ -31,12 +35,15 @@ const LIST: u8 = 1;
 export class SearchTree {
   private segments: Segments = new Segments();
   private graph: InstructionGraph;
-  /** The price of one instruction of size, in the unit of weights. */
-  private sizePrice: f32 = 0;
+  /** The price of one instruction of size, in the table's unit. */
+  private sizePrice: u32 = 0;
+  /** From weights to the whole numbers of the table. */
+  private scale: f64 = 0;
   private origin: i32 = 0;
   private width: i32 = 0;
-  private prefix: StaticArray<f32> = new StaticArray<f32>(0);
-  private cost: StaticArray<f32> = new StaticArray<f32>(0);
+  private prefix: StaticArray<u32> = new StaticArray<u32>(0);
+  /** By first and last segment; by last and first as well, so that the loop reads ascending addresses. */
+  private cost: StaticArray<u32> = new StaticArray<u32>(0);
   /** The first segment of the right half; bounds the splits of wider ranges where a list is cheaper, too. */
   private split: StaticArray<u16> = new StaticArray<u16>(0);
   /** SPLIT, or LIST plus 0 or 1: which segment of the range has the outcome that the list falls to. */
@@ -59,7 +66,8 @@ export class SearchTree {
   build(segments: Segments, graph: InstructionGraph, sizePrice: f64): i32 {
     this.segments = segments;
     this.graph = graph;
-    this.sizePrice = <f32>sizePrice;
+    this.scale = TABLE_TOTAL / segments.total();
+    this.sizePrice = <u32>(sizePrice * this.scale);
     this.hotPrice = (HOT_PRICE * segments.total()) / segments.count;
     this.left = new StaticArray<f64>(segments.count);
     memory.copy(changetype<usize>(this.left), changetype<usize>(segments.weight), segments.count << 3);
@@ -95,53 +103,59 @@ export class SearchTree {
   private fillTable(): void {
     const n = this.width;
     if (this.form.length < n * n) {
-      this.prefix = new StaticArray<f32>(n + 1);
-      this.cost = new StaticArray<f32>(n * n);
+      this.prefix = new StaticArray<u32>(n + 1);
+      this.cost = new StaticArray<u32>(n * n);
       this.split = new StaticArray<u16>(n * n);
       this.form = new StaticArray<u8>(n * n);
-    } else {
-      memory.fill(changetype<usize>(this.form), SPLIT, n * n);
     }
     const prefix = this.prefix;
     const cost = this.cost;
     const split = this.split;
     const form = this.form;
     const sizePrice = this.sizePrice;
+    // No list yet.
+    memory.fill(changetype<usize>(cost), 0xff, (n * n) << 2);
     prefix[0] = 0;
     for (let i = 0; i < n; i++) {
-      prefix[i + 1] = prefix[i] + <f32>this.segments.weight[this.origin + i];
-      cost[i * n + i] = 0;
+      unchecked((prefix[i + 1] = prefix[i] + this.scaled(this.origin + i)));
+      unchecked((cost[i * n + i] = 0));
+      unchecked((split[i * n + i] = <u16>i));
     }
     if (applies(NUMBER_LISTS)) this.fillLists();
-    for (let length = 2; length <= n; length++) {
-      for (let i = 0, j = length - 1; j < n; i++, j++) {
-        const cell = i * n + j;
-        let low = i + 1;
-        let high = j;
-        if (length > 2) {
-          low = unchecked(split[cell - 1]);
-          high = unchecked(split[cell + n]);
-        }
-        let best = f32.MAX_VALUE;
+    for (let i = n - 2; i >= 0; i--) {
+      const row = i * n;
+      let low = i + 1;
+      for (let j = i + 1; j < n; j++) {
+        const cell = row + j;
+        const column = j * n;
+        const high = <i32>unchecked(split[cell + n]);
+        let best = u32.MAX_VALUE;
         let at = low;
         // Lists disturb the order of the bounds now and then; the lower one is tried in any case.
         let k = low;
         do {
-          const candidate = unchecked(cost[i * n + k - 1] + cost[k * n + j]);
+          const candidate = unchecked(cost[row + k - 1] + cost[column + k]);
           if (candidate < best) {
             best = candidate;
             at = k;
           }
           k++;
         } while (k <= high);
-        best += unchecked(prefix[j + 1] - prefix[i]) + sizePrice;
+        low = at;
         unchecked((split[cell] = <u16>at));
-        if (unchecked(form[cell]) == SPLIT || best < unchecked(cost[cell])) {
-          unchecked((form[cell] = SPLIT));
-          unchecked((cost[cell] = best));
-        }
+        best += unchecked(prefix[j + 1] - prefix[i]) + sizePrice;
+        // Of a list and a split that cost the same the split stays: a test for a hot number can spare part of it.
+        if (unchecked(cost[cell]) < best) best = unchecked(cost[cell]);
+        else unchecked((form[cell] = SPLIT));
+        unchecked((cost[cell] = best));
+        unchecked((cost[column + i] = best));
       }
     }
+  }
+
+  /** A segment's weight in the table. */
+  private scaled(index: i32): u32 {
+    return <u32>(unchecked(this.segments.weight[index]) * this.scale + 0.5);
   }
 
   /** Enters every range that a list can decide, with the list's cost. */
@@ -167,7 +181,7 @@ export class SearchTree {
       if (j == i || count == 0) continue;
       const cost = this.listCost(i, j, count);
       const cell = i * n + j;
-      if (unchecked(this.form[cell]) == SPLIT || cost < unchecked(this.cost[cell])) {
+      if (cost < unchecked(this.cost[cell])) {
         unchecked((this.cost[cell] = cost));
         unchecked((this.form[cell] = LIST + <u8>restAt));
       }
@@ -175,12 +189,12 @@ export class SearchTree {
   }
 
   /** The price of the list of `picked` for a range. */
-  private listCost(i: i32, j: i32, count: i32): f32 {
+  private listCost(i: i32, j: i32, count: i32): u32 {
     let remaining = unchecked(this.prefix[j + 1] - this.prefix[i]);
-    let cost = this.sizePrice * <f32>count;
+    let cost = this.sizePrice * count;
     for (let position = 0; position < count; position++) {
       cost += remaining;
-      remaining -= <f32>unchecked(this.segments.weight[this.picked[position]]);
+      remaining -= this.scaled(unchecked(this.picked[position]));
     }
     return cost;
   }
@@ -198,19 +212,20 @@ export class SearchTree {
   }
 
   private assemble(i: i32, j: i32): i32 {
-    if (i == j) return this.segments.node[this.origin + i];
+    if (i == j) return unchecked(this.segments.node[this.origin + i]);
     const hot = applies(HOT_NUMBERS) ? this.hotIn(i, j) : NONE;
     if (hot != NONE) {
       unchecked((this.left[hot] -= this.segments.hotWeight[hot]));
       const others = this.assemble(i, j);
-      return this.graph.tests(JUMP_EQUAL, this.segments.hot[hot], unchecked(this.segments.node[hot]), others);
+      return unchecked(this.graph.tests(JUMP_EQUAL, this.segments.hot[hot], this.segments.node[hot], others));
     }
     const cell = i * this.width + j;
-    if (this.form[cell] != SPLIT) return this.assembleList(i, j, this.form[cell] - LIST);
-    const split = this.split[cell];
+    const form = unchecked(this.form[cell]);
+    if (form != SPLIT) return this.assembleList(i, j, form - LIST);
+    const split = unchecked(this.split[cell]);
     const right = this.assemble(split, j);
     const left = this.assemble(i, split - 1);
-    return this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split], right, left);
+    return unchecked(this.graph.tests(JUMP_GREATER_EQUAL, this.segments.first[this.origin + split], right, left));
   }
 
   /**
@@ -249,15 +264,15 @@ export class SearchTree {
   }
 
   private assembleList(i: i32, j: i32, restAt: i32): i32 {
-    let node = this.segments.node[this.origin + i + restAt];
+    let node = unchecked(this.segments.node[this.origin + i + restAt]);
     const rest = node;
     let count = 0;
     for (let index = this.origin + i; index <= this.origin + j; index++) {
-      if (this.segments.node[index] != rest) this.pick(index, count++);
+      if (unchecked(this.segments.node[index]) != rest) this.pick(index, count++);
     }
     for (let position = count - 1; position >= 0; position--) {
-      const index = this.picked[position];
-      node = this.graph.tests(JUMP_EQUAL, this.segments.first[index], this.segments.node[index], node);
+      const index = unchecked(this.picked[position]);
+      node = unchecked(this.graph.tests(JUMP_EQUAL, this.segments.first[index], this.segments.node[index], node));
     }
     return node;
   }

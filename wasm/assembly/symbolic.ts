@@ -87,7 +87,8 @@ export class SymbolicExecution {
     const state = this.visitState[visit];
     if (code == 0x06 || code == 0x16) return;
     if (isTest(code)) {
-      const condition = this.conditionOf(pc, state);
+      // What is compared with a word hardly ever settles it; then one of the ways is followed in vain.
+      const condition = this.kind[this.accumulatorOf(state)] == WORD ? UNKNOWN : this.conditionOf(pc, state);
       if (condition != FALSE) this.visit(pc + 1 + jumpTrueAt(this.program, pc), state);
       if (condition != TRUE) this.visit(pc + 1 + jumpFalseAt(this.program, pc), state);
       return;
@@ -107,14 +108,21 @@ export class SymbolicExecution {
     if (code == 0x16) return this.returned(pc, state);
     if (code == 0x05) return this.resultAt(pc + 1 + k, state);
     if (isTest(code)) {
+      const onTrue = pc + 1 + jumpTrueAt(this.program, pc);
+      const onFalse = pc + 1 + jumpFalseAt(this.program, pc);
+      const a = this.accumulatorOf(state);
+      if (this.kind[a] == WORD && this.operand[a] == ALL && (code == 0x15 || code == 0x35)) {
+        const holds = this.resultAt(onTrue, state);
+        const fails = this.resultAt(onFalse, state);
+        const first = variableOf(this.word[a], 31);
+        if (this.diagram.isFrom(first, holds) && this.diagram.isFrom(first, fails)) {
+          return this.diagram.compare(first, 1 << 31, k, code == 0x15, holds, fails);
+        }
+      }
       const condition = this.conditionOf(pc, state);
-      if (condition == TRUE) return this.resultAt(pc + 1 + jumpTrueAt(this.program, pc), state);
-      if (condition == FALSE) return this.resultAt(pc + 1 + jumpFalseAt(this.program, pc), state);
-      return this.diagram.choose(
-        condition,
-        this.resultAt(pc + 1 + jumpTrueAt(this.program, pc), state),
-        this.resultAt(pc + 1 + jumpFalseAt(this.program, pc), state),
-      );
+      if (condition == TRUE) return this.resultAt(onTrue, state);
+      if (condition == FALSE) return this.resultAt(onFalse, state);
+      return this.diagram.choose(condition, this.resultAt(onTrue, state), this.resultAt(onFalse, state));
     }
     // Division by an index register of zero ends the program with 0.
     if (code == 0x3c && this.isConstant(this.indexOf(state), 0)) return this.diagram.action(0);
