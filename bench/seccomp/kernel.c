@@ -1,7 +1,7 @@
 /*
  * What filters cost in the kernel: `kernel ROUNDS LOOPS CALL ARGUMENT FILE…` where each FILE is a raw struct
- * sock_filter[], "none" for no filter. In each round every file is tried once, in a process of its own, so that load hits
- * all alike. One line a try: index of the file, nanoseconds to attach, nanoseconds a call of getppid(2), nanoseconds a call
+ * sock_filter[], "none" for no filter. In each round every file is tried once, in a process of its own and in an order drawn
+ * anew, so that load, and what the one before leaves in the caches, hit all alike. One line a try: index of the file, nanoseconds to attach, nanoseconds a call of getppid(2), nanoseconds a call
  * of CALL with ARGUMENT.
  */
 #define _GNU_SOURCE
@@ -57,11 +57,21 @@ static void attempt(int index, const char *path, long loops, long number, unsign
 int main(int count, char **words) {
   if (count < 6) return 64;
   int rounds = atoi(words[1]);
+  int files = count - 5;
+  int order[files];
+  for (int at = 0; at < files; at++) order[at] = at;
   for (int round = 0; round < rounds; round++) {
-    for (int index = 5; index < count; index++) {
+    for (int at = files - 1; at > 0; at--) {
+      int other = (int)(random() % (at + 1));
+      int swapped = order[at];
+      order[at] = order[other];
+      order[other] = swapped;
+    }
+    for (int at = 0; at < files; at++) {
+      int index = order[at];
       pid_t child = fork();
       if (child < 0) fail("fork");
-      if (child == 0) attempt(index - 5, words[index], atol(words[2]), atol(words[3]), strtoul(words[4], NULL, 0));
+      if (child == 0) attempt(index, words[5 + index], atol(words[2]), atol(words[3]), strtoul(words[4], NULL, 0));
       int status;
       if (waitpid(child, &status, 0) != child || status != 0) return 1;
     }
