@@ -18,6 +18,8 @@ export { VERSION as version } from "./version.ts";
 // Seccomp profiles: compile, explain, check.
 export { compileProfile } from "./engine/seccomp/compile-profile.ts";
 export type { CompiledProfile, CompileProfileOptions } from "./engine/seccomp/compile-profile.ts";
+export { formatProfileCost, profileCost } from "./engine/seccomp/profile-cost.ts";
+export type { ProfileCost } from "./engine/seccomp/profile-cost.ts";
 export { disassembleProgram } from "./engine/seccomp/disassemble-program.ts";
 export { listCalls } from "./engine/seccomp/list-calls.ts";
 export type { ProfileListing } from "./engine/seccomp/list-calls.ts";

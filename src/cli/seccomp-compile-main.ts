@@ -2,9 +2,18 @@
 
 import { writeFileSync } from "node:fs";
 import { RuntimeError } from "../errors.ts";
-import { type CompiledProfile, compileProfile, formatC, readWeights } from "../engine/seccomp/compile-profile.ts";
+import {
+  type CompiledProfile,
+  compileProfile,
+  type CompileProfileOptions,
+  formatC,
+  readWeights,
+} from "../engine/seccomp/compile-profile.ts";
 import { disassembleProgram } from "../engine/seccomp/disassemble-program.ts";
+import type { FilterSource } from "../engine/seccomp/load-filter.ts";
+import { formatProfileCost, profileCost } from "../engine/seccomp/profile-cost.ts";
 import { architectureOf } from "../profile/architectures.ts";
+import type { ProfileWarning } from "../profile/profile.ts";
 import { decodeProgram } from "../seccomp/bpf.ts";
 import type { Invocation } from "./command.ts";
 import { writeOutput } from "./output.ts";
@@ -17,17 +26,33 @@ export function execute({ values, operands }: Invocation<CompileValues>): number
     throw new RuntimeError("INVALID_ARGUMENT", "Cannot write a binary program to a terminal", {
       hint: "name a file with -o, or choose --format asm, c or json",
     });
-  const compiled = compileProfile(sourceOf(requiredOperand(operands, 0, "PROFILE")), {
+  const source = sourceOf(requiredOperand(operands, 0, "PROFILE"));
+  const options: CompileProfileOptions = {
     ...filterOptionsOf(values),
     ...(values.weights === undefined
       ? {}
       : { weights: values.weights === "uniform" ? "uniform" : readWeights(values.weights) }),
-  });
-  printWarnings(compiled.warnings);
-  const output = render(compiled, format);
+  };
+  const { warnings, output } = format === "cost" ? printCost(source, options) : printProgram(source, options, format);
+  printWarnings(warnings);
   if (values.output === undefined) writeOutput(output);
   else writeFile(values.output, output);
   return 0;
+}
+
+interface Printed {
+  readonly warnings: readonly ProfileWarning[];
+  readonly output: string | Uint8Array;
+}
+
+function printCost(source: FilterSource, options: CompileProfileOptions): Printed {
+  const cost = profileCost(source, options);
+  return { warnings: cost.warnings, output: `${formatProfileCost(cost).join("\n")}\n` };
+}
+
+function printProgram(source: FilterSource, options: CompileProfileOptions, format: string): Printed {
+  const compiled = compileProfile(source, options);
+  return { warnings: compiled.warnings, output: render(compiled, format) };
 }
 
 function render(compiled: CompiledProfile, format: string): string | Uint8Array {

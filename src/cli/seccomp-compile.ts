@@ -14,8 +14,8 @@ const OWN_OPTIONS = {
   format: {
     type: "value",
     value: "FORMAT",
-    choices: ["bpf", "c", "json", "asm"],
-    help: "bpf (raw struct sock_filter[], the default), c, json or asm",
+    choices: ["bpf", "c", "json", "asm", "cost"],
+    help: "bpf (raw struct sock_filter[], the default), c, json, asm, or cost: what a call executes, what each rewrite saves, which calls are free",
   },
   output: { type: "value", short: "o", value: "FILE", completion: "file", help: "write to FILE" },
 } as const;

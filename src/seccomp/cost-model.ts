@@ -10,7 +10,6 @@ import {
   type Rewrite,
   REWRITES,
 } from "./compilation.ts";
-import type { Compiler } from "./compiler.ts";
 import type { Filter } from "./filter.ts";
 
 export interface Cost {
@@ -28,8 +27,14 @@ export interface CostModel {
   readonly outcomes: readonly ArchitectureOutcomes[];
 }
 
+/** What is asked of `Compiler`. */
+export interface CostedCompiler {
+  readonly compile: (filter: Filter, options: CompileOptions) => CompiledFilter;
+  readonly analyse: (program: Uint8Array, architectures: readonly number[]) => readonly ArchitectureOutcomes[];
+}
+
 /** Compiles a filter once, and once without each rewrite that `options` leaves in. */
-export function costModel(compiler: Compiler, filter: Filter, options: CompileOptions = {}): CostModel {
+export function costModel(compiler: CostedCompiler, filter: Filter, options: CompileOptions = {}): CostModel {
   const { without = [] } = options;
   const compiled = compiler.compile(filter, options);
   const applied = REWRITES.filter((rewrite) => !without.includes(rewrite));
@@ -41,10 +46,9 @@ export function costModel(compiler: Compiler, filter: Filter, options: CompileOp
         costOf(compiler.compile(filter, { ...options, verify: false, without: [...without, rewrite] })),
       ]),
     ),
-    outcomes: compiler.analyse(
-      compiled.program,
-      filter.architectures.map(({ auditArchitecture }) => auditArchitecture),
-    ),
+    outcomes: compiler.analyse(compiled.program, [
+      ...new Set(filter.architectures.map(({ auditArchitecture }) => auditArchitecture)),
+    ]),
   };
 }
 
@@ -52,8 +56,19 @@ function costOf({ instructionCount, measure }: CompiledFilter): Cost {
   return { instructions: instructionCount, ...measure };
 }
 
+/** How a printed model speaks of AUDIT_ARCH_* values and call numbers; undefined for a number that no call has. */
+export interface Naming {
+  readonly architecture: (auditArchitecture: number) => string;
+  readonly call: (auditArchitecture: number, number: number) => string | undefined;
+}
+
+const NUMBERS: Naming = {
+  architecture: (auditArchitecture) => `0x${auditArchitecture.toString(16)}`,
+  call: () => undefined,
+};
+
 /** A table, one line each, without a newline at the end. */
-export function formatCostModel({ cost, without, outcomes }: CostModel): readonly string[] {
+export function formatCostModel({ cost, without, outcomes }: CostModel, naming: Naming = NUMBERS): readonly string[] {
   const row = (name: string, { instructions, weighted, uniform, worst }: Cost): string =>
     [
       name.padEnd(28),
@@ -66,19 +81,38 @@ export function formatCostModel({ cost, without, outcomes }: CostModel): readonl
     `${"".padEnd(28)}instructions  weighted  uniform  worst`,
     row("all rewrites", cost),
     ...[...without].map(([rewrite, other]) => row(`without ${rewrite}`, other)),
-    ...outcomes.map(({ architecture, outcomes: ranges, attachInstructions }) => {
-      const numbers = (cached: boolean): string =>
+    ...outcomes.flatMap(({ architecture, outcomes: ranges, attachInstructions }) => {
+      const calls = (cached: boolean): string =>
         ranges
-          .filter((range) => range.cached === cached && range.last < TABLE_END)
-          .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`))
+          .filter((range) => range.cached === cached && range.first < TABLE_END)
+          .flatMap(({ first, last }) => namesOf(first, last, (number) => naming.call(architecture, number)))
           .join(" ");
-      return (
-        `0x${architecture.toString(16)}: attaching emulates ${attachInstructions} instructions; ` +
-        `free: ${numbers(true) || "none"}; run the filter: ${numbers(false) || "none"}`
-      );
+      return [
+        `${naming.architecture(architecture)}: attaching emulates ${attachInstructions} instructions`,
+        `  free: ${calls(true) || "none"}`,
+        `  run the filter: ${calls(false) || "none"}`,
+      ];
     }),
   ];
 }
 
-/** Numbers beyond are in no kernel's table. */
+/** Numbers from here on are in no kernel's table. */
 const TABLE_END = 4096;
+
+/** Consecutive numbers: calls by name, the others as ranges, of which one beyond the table has no end. */
+function namesOf(first: number, last: number, nameOf: (number: number) => string | undefined): readonly string[] {
+  const names: string[] = [];
+  let unnamed = first;
+  const endRange = (end: number): void => {
+    if (unnamed <= end) names.push(unnamed === end ? `${end}` : `${unnamed}-${end < TABLE_END ? end : ""}`);
+  };
+  for (let number = first; number <= last && number < TABLE_END; number++) {
+    const name = nameOf(number);
+    if (name === undefined) continue;
+    endRange(number - 1);
+    names.push(name);
+    unnamed = number + 1;
+  }
+  endRange(last);
+  return names;
+}

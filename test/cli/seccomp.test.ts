@@ -64,6 +64,21 @@ describe("compile", () => {
     assert.deepEqual(output(["compile", "--format", "bpf", "--format-in=rules", "-"], take(RULES)), bytes);
   });
 
+  test("cost names the calls that are free and those that run the filter", () => {
+    const lines = outputText(["compile", ...rules, "--format", "cost"])
+      .trimEnd()
+      .split("\n");
+    const [row = "", attach = "", free, running = ""] = [lines[1], ...lines.slice(-3)];
+    const { instructionCount, measure } = JSON.parse(outputText(["compile", ...rules, "--format", "json"])) as {
+      readonly instructionCount: number;
+      readonly measure: { readonly worst: number };
+    };
+    assert.match(row, new RegExp(`^all rewrites +${instructionCount} .* ${measure.worst}$`));
+    assert.match(attach, /^x86_64: attaching emulates \d{4} instructions$/);
+    assert.equal(free, "  free: read");
+    assert.match(running, /^ {2}run the filter: write open .* personality .* 337-423 pidfd_send_signal .* \d+-$/);
+  });
+
   test("asm is what disasm prints", () => {
     assert.equal(outputText(["compile", ...rules, "--format", "asm"]), ASSEMBLY);
     assert.equal(outputText(["disasm", "-"], output(["compile", ...rules])), ASSEMBLY);
@@ -451,7 +466,7 @@ describe("bad input", () => {
     ],
     [
       ["compile", "default", "--format", "elf"],
-      'pycri: cannot use --format: "elf"\nhint: the value is one of: bpf, c, json, asm\n',
+      'pycri: cannot use --format: "elf"\nhint: the value is one of: bpf, c, json, asm, cost\n',
     ],
     [
       ["compile", ...rules, "--cap", "CHOWN"],

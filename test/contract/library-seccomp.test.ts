@@ -42,6 +42,15 @@ describe("compileProfile", () => {
     assert.ok(weighted < pycri.compileProfile("default", { ...options, weights: "uniform" }).measure.weighted);
   });
 
+  test("what it costs", () => {
+    const cost = pycri.profileCost({ document }, x86_64);
+    assert.equal(cost.cost.instructions, pycri.compileProfile({ document }, x86_64).instructionCount);
+    assert.ok((cost.without.get("numberLists")?.instructions ?? 0) > cost.cost.instructions);
+    const cached = cost.outcomes.map(({ outcomes }) => outcomes.filter((outcome) => outcome.cached));
+    assert.deepEqual(cached, [[{ first: 0, last: 0, actions: [0x7fff0000], cached: true }]]);
+    assert.equal(pycri.formatProfileCost(cost).at(-2), "  free: read");
+  });
+
   test("a fault is a RuntimeError with a code and pointers", () => {
     assert.throws(
       () => pycri.compileProfile({ document: { defaultAction: "SCMP_ACT_ALLOW", syscals: [] } }),

@@ -144,8 +144,9 @@ export class SearchTree {
         low = at;
         unchecked((split[cell] = <u16>at));
         best += unchecked(prefix[j + 1] - prefix[i]) + sizePrice;
-        // Of a list and a split that cost the same the split stays: a test for a hot number can spare part of it.
-        if (unchecked(cost[cell]) < best) best = unchecked(cost[cell]);
+        // Of a list and a split that cost the same the split stays, as a test for a hot number can spare part of it; not of
+        // two segments, where `jeq` is the likelier one to be there already.
+        if (unchecked(cost[cell]) < best + <u32>(j == i + 1)) best = unchecked(cost[cell]);
         else unchecked((form[cell] = SPLIT));
         unchecked((cost[cell] = best));
         unchecked((cost[column + i] = best));

@@ -3,7 +3,7 @@ import { RuntimeError } from "../../errors.ts";
 import { type ArchitectureName, architectureOf } from "../../profile/architectures.ts";
 import { isKnownCall, syscallTable } from "../../profile/syscall-tables.ts";
 import { decodeProgram, encodeProgram } from "../../seccomp/bpf.ts";
-import type { CallWeight, CompiledFilter } from "../../seccomp/compile.ts";
+import type { CallWeight, CompiledFilter, CompileOptions } from "../../seccomp/compile.ts";
 import { compileNamed } from "./compile-named.ts";
 import { kernelModel } from "./kernel-model.ts";
 import { type FilterOptions, type FilterSource, type LoadedFilter, loadFilter, resolveTarget } from "./load-filter.ts";
@@ -20,16 +20,24 @@ export interface CompiledProfile extends LoadedFilter, CompiledFilter {}
 /** @throws RuntimeError INVALID_PROFILE, INVALID_ARGUMENT or IO */
 export function compileProfile(source: FilterSource, options: CompileProfileOptions = {}): CompiledProfile {
   const loaded = loadFilter(source, options);
-  const compiled = compileNamed(loaded.filter, {
-    ...(options.weights === undefined ? {} : { weights: weightsOf(options.weights, loaded.architectures) }),
-    kernel: kernelModel(resolveTarget(options).kernel),
-  });
+  const compiled = compileNamed(loaded.filter, compileOptions(options, loaded.architectures));
   const [native] = loaded.architectures;
   const bigEndian = native !== undefined && architectureOf(native).bigEndian;
   return {
     ...loaded,
     ...compiled,
     program: bigEndian ? encodeProgram(decodeProgram(compiled.program), "big") : compiled.program,
+  };
+}
+
+/** What the compiler is told, for the architectures that are filtered. */
+export function compileOptions(
+  options: CompileProfileOptions,
+  architectures: readonly ArchitectureName[],
+): CompileOptions {
+  return {
+    ...(options.weights === undefined ? {} : { weights: weightsOf(options.weights, architectures) }),
+    kernel: kernelModel(resolveTarget(options).kernel),
   };
 }
 
