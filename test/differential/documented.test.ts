@@ -203,6 +203,13 @@ differentialTest("two names with one pseudo-number: libseccomp's rule for one fi
   expectAnswers(theirs, { switch_endian: ["errno(EPERM)", "allow"] });
 });
 
+differentialTest("two names of one call: libseccomp knows one of them", [], () => {
+  expectAnswers(answers("arm", "ERRNO", [rule("sync_file_range2", "ALLOW")], ["341"]), {
+    "341": ["errno(EPERM)", "allow"],
+  });
+  expectAnswers(answers("arm", "ERRNO", [rule("arm_sync_file_range", "ALLOW")], ["341"]), { "341": ["allow", "allow"] });
+});
+
 differentialTest("ENOSYS for newer calls: libseccomp alone gives the default", [], () => {
   expectAnswers(
     answers("x86_64", "ERRNO", [rule("openat2", "ALLOW")], ["openat2", "clone3", "faccessat2", "100000", "0xffffffff"]),
