@@ -1,6 +1,7 @@
 /**
- * How long compiling takes: in the core module alone, through the component when warm, in a process that has to load and
+ * How long compiling takes: in the core module alone and through the component when warm, in a process that has to load and
  * instantiate it first; and libseccomp's time for the same rules. Interleaved, the quietest runs, as the peers were measured.
+ * The processes in between leave caches cold: warm is the quickest of some compilations in a row.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -53,6 +54,9 @@ async function timedCompiler(): Promise<Compiler> {
   return compilerOf({ files }, timed);
 }
 
+/** Compilations in a row. */
+const ROW = 10;
+
 const elapsed = (use: () => unknown): number => {
   const begin = performance.now();
   use();
@@ -68,12 +72,14 @@ export async function compileTimes(subject: Subject, rounds: number): Promise<Co
     Number(execFileSync(process.execPath, [`${repository}/build/bench/seccomp/fresh-process.js`, file, how]));
   for (let i = 0; i < 300; i++) compiler.compile(filter, { verify: i % 10 === 0 });
   const samples = Array.from({ length: rounds }, () => {
-    const component = elapsed(() => compiler.compile(filter, { verify: false }));
-    const core = inCore;
+    const row = Array.from({ length: ROW }, () => {
+      const component = elapsed(() => compiler.compile(filter, { verify: false }));
+      return { component, core: inCore };
+    });
     return {
-      core,
-      component,
-      componentVerified: elapsed(() => compiler.compile(filter)),
+      core: least(row.map(({ core }) => core)),
+      component: least(row.map(({ component }) => component)),
+      componentVerified: least(Array.from({ length: ROW }, () => elapsed(() => compiler.compile(filter)))),
       fresh: fresh(""),
       freshVerified: fresh("verify"),
       libseccomp: timeOci(oci, 1),

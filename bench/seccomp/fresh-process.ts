@@ -10,4 +10,6 @@ import type { Filter } from "../../src/seccomp/filter.ts";
 const filter = deserialize(readFileSync(process.argv[2] ?? "")) as Filter;
 const begin = performance.now();
 compileFilter(filter, { verify: process.argv[3] === "verify" });
-process.stdout.write(String(performance.now() - begin));
+// Taken before standard output is opened, which costs milliseconds, too.
+const elapsed = performance.now() - begin;
+process.stdout.write(String(elapsed));

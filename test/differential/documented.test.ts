@@ -207,7 +207,9 @@ differentialTest("two names of one call: libseccomp knows one of them", [], () =
   expectAnswers(answers("arm", "ERRNO", [rule("sync_file_range2", "ALLOW")], ["341"]), {
     "341": ["errno(EPERM)", "allow"],
   });
-  expectAnswers(answers("arm", "ERRNO", [rule("arm_sync_file_range", "ALLOW")], ["341"]), { "341": ["allow", "allow"] });
+  expectAnswers(answers("arm", "ERRNO", [rule("arm_sync_file_range", "ALLOW")], ["341"]), {
+    "341": ["allow", "allow"],
+  });
 });
 
 differentialTest("ENOSYS for newer calls: libseccomp alone gives the default", [], () => {
