@@ -9,11 +9,12 @@ import { RuntimeError } from "../errors.ts";
 export type NativeFunction = (...args: readonly unknown[]) => number;
 
 interface Library {
-  func(name: string, result: string, parameters: readonly string[]): NativeFunction;
+  func(name: string, result: string, parameters: readonly string[]): unknown;
 }
 
 interface Koffi {
   load(path: string | null): Library;
+  address(memory: Uint8Array): bigint;
   errno(): number;
 }
 
@@ -75,10 +76,49 @@ export function declare(name: string, parameters: readonly string[], result: "in
   let call: NativeFunction | undefined;
   return (...args) => {
     const { koffi, library } = load();
-    call ??= library.func(name, result, parameters);
+    call ??= library.func(name, result, parameters) as NativeFunction;
     const value = call(...args);
     return value === -1 ? -koffi.errno() : value;
   };
+}
+
+/** Result and parameters of a C function, in koffi's notation; the symbol where a macro gives it another name. */
+export type Prototype = readonly [result: string, parameters: readonly string[], symbol?: string];
+
+/**
+ * Functions of a library that may be missing.
+ * @param library a soname, or null for what Node itself is linked with.
+ * @returns null where the library cannot be loaded or lacks one of them.
+ */
+export function findFunctions<Functions>(
+  library: string | null,
+  prototypes: { readonly [Name in keyof Functions & string]: Prototype },
+): Functions | null {
+  const { koffi, library: own } = load();
+  const found: Record<string, unknown> = {};
+  try {
+    const source = library === null ? own : koffi.load(library);
+    for (const [name, [result, parameters, symbol]] of Object.entries<Prototype>(prototypes)) {
+      found[name] = source.func(symbol ?? name, result, parameters);
+    }
+  } catch {
+    return null;
+  }
+  return found as Functions;
+}
+
+/**
+ * Memory that C keeps pointers to between calls: outside of V8's heap, where nothing moves it. It lives as long as the
+ * returned object, which the caller must hold.
+ */
+export interface FixedMemory {
+  readonly bytes: Uint8Array;
+  readonly address: bigint;
+}
+
+export function fixedMemory(size: number): FixedMemory {
+  const bytes = new Uint8Array(new ArrayBuffer(size));
+  return { bytes, address: load().koffi.address(bytes) };
 }
 
 /** The name of a positive errno: "ENOENT". */

@@ -1,5 +1,6 @@
 /**
- * Decompression chosen by the content's first bytes, whatever a media type or file name says. zstd: Node's own zlib has it
+ * Decompression of streams, chosen by the content's first bytes, whatever a media type or file name says. (A stored blob has
+ * a faster way, `decode-file.ts`.) zstd: Node's own zlib has it
  * from 22.15 on; before, the zstd program is the fast way, and fzstd (JavaScript, an eighth of the speed) the one that
  * needs nothing.
  */
@@ -14,7 +15,7 @@ import type { LayerCompression } from "../../oci/descriptor.ts";
 
 const OUTPUT_CHUNK_BYTES: number = 256 * 1024;
 /** A window of 128 MiB, what `zstd --ultra` may ask for; more is refused as zstd(1) does. */
-const MAX_ZSTD_WINDOW_LOG = 27;
+export const MAX_ZSTD_WINDOW_LOG = 27;
 
 const GZIP_MAGIC = [0x1f, 0x8b];
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
@@ -114,7 +115,8 @@ async function* decodeInJavaScript(source: Readable): AsyncGenerator<Uint8Array>
   yield* feed(new Uint8Array(0), true);
 }
 
-function decodingError(cause: unknown): Error {
+/** What the user is told of damaged data. */
+export function decodingError(cause: unknown): Error {
   if (cause instanceof RuntimeError) return cause;
   return new RuntimeError("INVALID_LAYER", `Cannot decompress the layer: ${(cause as Error).message}`, { cause });
 }

@@ -95,7 +95,8 @@ type State =
 
 const HEADER: State = { kind: "header", zeroBlocks: 0 };
 
-class TarReader {
+/** Takes an archive piece by piece. */
+export class TarReader {
   readonly #handle: EntryHandler;
   #state: State = HEADER;
   #preamble: Preamble = { records: null, longName: null, longLinkName: null };
@@ -107,11 +108,13 @@ class TarReader {
     this.#handle = handle;
   }
 
+  /** The chunk's memory may be overwritten afterwards. */
   push(chunk: Uint8Array): void {
     let rest = chunk;
     while (rest.byteLength > 0) rest = this.#take(rest);
   }
 
+  /** All of it has come. */
   end(): void {
     const { kind } = this.#state;
     if (kind === "past-end") return;

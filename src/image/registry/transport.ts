@@ -1,6 +1,7 @@
 /**
- * HTTP to registries: connections, TLS and proxies, and when a request is worth trying again. The only user of undici,
- * which Node's own fetch is made of; that one takes neither a proxy nor certificates in Node 20.
+ * HTTP to registries: connections, TLS and proxies, and when a request is worth trying again. The only user of undici
+ * (through `http-client.ts`, loaded with the first connection), which Node's own fetch is made of; that one takes neither a
+ * proxy nor certificates in Node 20.
  */
 
 import { readFile, readdir } from "node:fs/promises";
@@ -8,8 +9,9 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import type { Dispatcher } from "undici";
 import { RuntimeError } from "../../errors.ts";
+import type * as HttpClient from "./http-client.ts";
 import { type ProxySettings, chooseProxy } from "./proxy-choice.ts";
 
 export interface TransportOptions extends ProxySettings {
@@ -86,12 +88,14 @@ interface ConnectionOptions {
 /** Connections to one host; `insecure` takes any certificate. */
 export class Transport implements AsyncDisposable {
   readonly #options: TransportOptions;
+  readonly #client: typeof HttpClient;
   readonly #connection: ConnectionOptions;
   /** By the URL of the proxy; "" for direct connections. */
   readonly #dispatchers = new Map<string, Dispatcher>();
 
-  private constructor(options: TransportOptions, connection: ConnectionOptions) {
+  private constructor(options: TransportOptions, client: typeof HttpClient, connection: ConnectionOptions) {
     this.#options = options;
+    this.#client = client;
     this.#connection = connection;
   }
 
@@ -101,7 +105,9 @@ export class Transport implements AsyncDisposable {
       rejectUnauthorized: !insecure,
       timeout: options.idleTimeout,
     };
-    return new Transport(options, { connect, headersTimeout: options.idleTimeout, bodyTimeout: options.idleTimeout });
+    const { idleTimeout } = options;
+    const client = await import("./http-client.ts");
+    return new Transport(options, client, { connect, headersTimeout: idleTimeout, bodyTimeout: idleTimeout });
   }
 
   #dispatcherFor(url: URL): Dispatcher {
@@ -109,6 +115,7 @@ export class Transport implements AsyncDisposable {
     const known = this.#dispatchers.get(proxy);
     if (known !== undefined) return known;
     const { connect } = this.#connection;
+    const { Agent, ProxyAgent } = this.#client;
     const dispatcher =
       proxy === ""
         ? new Agent(this.#connection)
@@ -142,10 +149,11 @@ export class Transport implements AsyncDisposable {
 
   /** Send once; throws what undici throws. */
   async sendOnce({ method, url, headers, body }: HttpRequest): Promise<HttpResponse> {
-    const response = await request(url, {
+    const response = await this.#dispatcherFor(url).request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
       method,
       headers: { "user-agent": "pycri", ...headers },
-      dispatcher: this.#dispatcherFor(url),
       ...(body === undefined ? {} : { body: body() }),
     });
     return {

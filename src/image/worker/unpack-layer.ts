@@ -1,14 +1,15 @@
 /** Unpacks one layer in the calling thread, which confines itself to the layer's directory meanwhile. */
 
 import { createHash } from "node:crypto";
-import { chownSync, createReadStream, openSync, readSync } from "node:fs";
+import { type ReadStream, chownSync, createReadStream, openSync, readSync } from "node:fs";
 import { RuntimeError } from "../../errors.ts";
-import { digestAlgorithm, makeDigest } from "../../oci/descriptor.ts";
+import { type LayerCompression, digestAlgorithm, makeDigest } from "../../oci/descriptor.ts";
 import { confineTo } from "../../sys/confinement.ts";
+import { openFileDecoder } from "../layer/decode-file.ts";
 import { MAGIC_BYTES, decompress, detectCompression } from "../layer/decompress.ts";
 import { LayerWriter } from "../layer/layer-writer.ts";
 import { LayerAccount } from "../layer/limits.ts";
-import { readTar } from "../layer/tar-reader.ts";
+import { TarReader } from "../layer/tar-reader.ts";
 import type { UnpackJob, UnpackReport } from "./jobs.ts";
 
 const INPUT_CHUNK_BYTES = 256 * 1024;
@@ -17,8 +18,9 @@ export async function unpackLayer(job: UnpackJob): Promise<UnpackReport> {
   const blob = openBlob(job);
   const head = Buffer.alloc(MAGIC_BYTES);
   const headBytes = readSync(blob, head, 0, MAGIC_BYTES, 0);
-  const source = createReadStream("", { fd: blob, start: 0, highWaterMark: INPUT_CHUNK_BYTES });
-  const chunks = decompress(source, detectCompression(head.subarray(0, headBytes)), job.zstdProgram);
+  const compression = detectCompression(head.subarray(0, headBytes));
+  using decoder = openFileDecoder(blob, compression);
+  const stream = decoder === null ? openStream(blob, compression, job.zstdProgram) : null;
   // The caller has made it, who may be another user of the container, or none.
   chownSync(job.directory, 0, 0);
   // Before the first byte is parsed.
@@ -26,18 +28,19 @@ export async function unpackLayer(job: UnpackJob): Promise<UnpackReport> {
 
   const account = new LayerAccount(job.limits);
   const writer = new LayerWriter({ root: "", bottom: job.bottom, owners: job.owners, account });
+  const reader = new TarReader((entry) => writer.begin(entry));
   const algorithm = job.diffId === null ? "sha256" : digestAlgorithm(job.diffId);
   const hash = createHash(algorithm);
   let size = 0;
-  const checked = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      size += chunk.byteLength;
-      account.checkRatio(source.bytesRead, size);
-      yield chunk;
-    }
+  const take = (chunk: Uint8Array, packedBytes: number): void => {
+    hash.update(chunk);
+    size += chunk.byteLength;
+    account.checkRatio(packedBytes, size);
+    reader.push(chunk);
   };
-  await readTar(checked(), (entry) => writer.begin(entry));
+  if (decoder !== null) for (const chunk of decoder.chunks()) take(chunk, decoder.bytesRead);
+  if (stream !== null) for await (const chunk of stream.chunks) take(chunk, stream.source.bytesRead);
+  reader.end();
   const diffId = makeDigest(algorithm, hash.digest("hex"));
   if (job.diffId !== null && diffId !== job.diffId) {
     throw new RuntimeError("DIGEST_MISMATCH", `The unpacked layer has digest "${diffId}", expected "${job.diffId}"`, {
@@ -45,6 +48,15 @@ export async function unpackLayer(job: UnpackJob): Promise<UnpackReport> {
     });
   }
   return { ...writer.finish(), diffId };
+}
+
+function openStream(
+  descriptor: number,
+  compression: LayerCompression,
+  zstdProgram: string | null,
+): { readonly source: ReadStream; readonly chunks: AsyncIterable<Uint8Array> } {
+  const source = createReadStream("", { fd: descriptor, start: 0, highWaterMark: INPUT_CHUNK_BYTES });
+  return { source, chunks: decompress(source, compression, zstdProgram) };
 }
 
 function openBlob({ blob }: UnpackJob): number {
