@@ -1,20 +1,32 @@
 /** Pushing: the blobs that a repository lacks, then the manifest under the tag. */
 
 import { createReadStream } from "node:fs";
+import { RuntimeError } from "../errors.ts";
 import type { Descriptor, Digest } from "../oci/descriptor.ts";
-import { parseManifest } from "../oci/manifest.ts";
-import { type Reference, formatReference, repositoryName, withDefaultTag } from "../oci/reference.ts";
+import { manifestBlobs, parseManifest } from "../oci/manifest.ts";
+import {
+  type Reference,
+  formatReference,
+  normalizeReference,
+  repositoryName,
+  withDefaultTag,
+} from "../oci/reference.ts";
 import { type RegistryAccess, openClient } from "./pull-image.ts";
-import { pushEndpoint } from "./registry/registries-config.ts";
+import { type RegistriesConfig, type RegistryEndpoint, pushEndpoint } from "./registry/registries-config.ts";
 import { forEachParallel } from "./storage/add-image.ts";
-import { type ImageRecord, updateImageRecords, withImage } from "./storage/image-records.ts";
+import { type ImageRecord, readImageRecords, updateImageRecords, withImage } from "./storage/image-records.ts";
 import type { ImageStore } from "./storage/image-store.ts";
 
 export interface PushOptions {
   readonly store: ImageStore;
   readonly access: RegistryAccess;
   readonly parallel: number;
-  readonly onBlob: (event: { readonly digest: Digest; readonly state: "exists" | "pushing" | "pushed" }) => void;
+  readonly onBlob: (event: BlobEvent) => void;
+}
+
+export interface BlobEvent {
+  readonly digest: Digest;
+  readonly state: "exists" | "pushing" | "mounted" | "pushed";
 }
 
 /** @returns the digest and size of the manifest as the registry has it. */
@@ -28,8 +40,10 @@ export async function pushImage(
   const bytes = await store.readDocument(image.manifest);
   const manifest = parseManifest(bytes, "", formatReference(reference));
   if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
-  await using client = await openClient(pushEndpoint(reference, access.registries), access, "pull,push");
+  const endpoint = pushEndpoint(reference, access.registries);
+  await using client = await openClient(endpoint, access, "pull,push");
   await using held = await store.holdAgainstCollection();
+  const sources = await findSources(store, image, endpoint, access.registries);
 
   const push = async (blob: Descriptor): Promise<void> => {
     if (await client.hasBlob(blob.digest)) {
@@ -37,8 +51,12 @@ export async function pushImage(
       return;
     }
     onBlob({ digest: blob.digest, state: "pushing" });
-    await client.pushBlob(blob, () => createReadStream(store.blobPath(blob.digest)));
-    onBlob({ digest: blob.digest, state: "pushed" });
+    const state = await client.pushBlob(
+      blob,
+      (start, end) => createReadStream(store.blobPath(blob.digest), { start, end: end - 1 }),
+      sources.get(blob.digest) ?? null,
+    );
+    onBlob({ digest: blob.digest, state });
   };
   // A layer that an image has twice is pushed once.
   const layers = [...new Map(manifest.layers.map((layer) => [layer.digest, layer])).values()];
@@ -49,4 +67,39 @@ export async function pushImage(
   const pushed = { ...image, repoDigests: [`${repositoryName(reference)}@${image.manifest}`] };
   await updateImageRecords(store, (records) => ({ records: withImage(records, pushed, null), result: undefined }));
   return { digest: image.manifest, size: bytes.byteLength };
+}
+
+/**
+ * Repositories of the destination's registry that blobs have come from or gone to: the registry can take them from there. Of
+ * the stored images, since the base of a new one is most often another.
+ */
+async function findSources(
+  store: ImageStore,
+  pushed: ImageRecord,
+  { host, path }: RegistryEndpoint,
+  registries: RegistriesConfig,
+): Promise<ReadonlyMap<Digest, string>> {
+  const sources = new Map<Digest, string>();
+  const { images } = await readImageRecords(store);
+  for (const image of [pushed, ...images]) {
+    const source = image.repoDigests
+      .map((name) => sourceEndpoint(name, registries))
+      .find((endpoint) => endpoint?.host === host && endpoint.path !== path);
+    // Another image's manifest may be lost; that is nothing to this one.
+    if (source == null || (await store.blobSize(image.manifest)) === null) continue;
+    const manifest = parseManifest(await store.readDocument(image.manifest), "", source.path);
+    if (manifest.kind !== "manifest") continue;
+    for (const digest of manifestBlobs(manifest)) if (!sources.has(digest)) sources.set(digest, source.path);
+  }
+  return sources;
+}
+
+/** Null for a registry that is blocked by now. */
+function sourceEndpoint(name: string, registries: RegistriesConfig): RegistryEndpoint | null {
+  try {
+    return pushEndpoint(normalizeReference(name), registries);
+  } catch (error) {
+    if (error instanceof RuntimeError) return null;
+    throw error;
+  }
 }

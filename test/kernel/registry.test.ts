@@ -47,7 +47,7 @@ after(async () => {
   await registry.stop();
 });
 
-let count = 0;
+let stores = 0;
 
 /** A store of its own, and what uses it. */
 function newStore(): {
@@ -59,7 +59,7 @@ function newStore(): {
   /** Files in an area of the store. */
   list(...area: readonly string[]): readonly string[];
 } {
-  const data = makeOwned(join(scratch, `data-${count++}`));
+  const data = makeOwned(join(scratch, `data-${stores++}`));
   const env = { XDG_DATA_HOME: data };
   const folder = join(data, "pycri");
   const run = (...args: readonly string[]): Promise<Outcome> => pycri(args, { env });
@@ -115,6 +115,73 @@ registryTest("what is pushed is what was pulled, in OCI's and in Docker's format
       proxy.log.slice(before).filter((line) => /^(POST|PATCH)/.test(line)),
       [],
     );
+  }
+});
+
+registryTest("a blob that another repository of the registry has is mounted, its base image's too", async () => {
+  proxy.spoil = (_request, _response, pass) => pass();
+  const base = makeImage({ layers: [busyboxLayer(), words("base")], config: { Cmd: ["cat", "text"] } });
+  await uploadImage(registry.host, "mount/base", "1", base);
+  const store = newStore();
+  await store.ok("run", "--name", "mount", `${proxy.host}/mount/base:1`, "sh", "-c", "echo new >/text");
+  await store.ok("commit", "mount", "made");
+  const uploads = async (target: string): Promise<readonly string[]> => {
+    const from = proxy.log.length;
+    await store.ok("push", "made", `${proxy.host}/${target}`);
+    return proxy.log.slice(from).filter((line) => /^(POST|PATCH|PUT).*\/blobs\//.test(line));
+  };
+  const first = await uploads("mount/new:1");
+  const bases = base.layers.map(({ digest }) => digest).toSorted();
+  assert.deepEqual(
+    first
+      .flatMap((line) => /^POST .*mount=(\S+)&from=mount%2Fbase$/.exec(line)?.[1] ?? [])
+      .map(decodeURIComponent)
+      .toSorted(),
+    bases,
+  );
+  // What is new: the changes and the configuration.
+  assert.deepEqual([count(first, /^PATCH/), count(first, /^PUT/)], [2, 2]);
+  // Of the pushed image itself every blob is known.
+  const second = await uploads("mount/third:1");
+  assert.deepEqual([count(second, /^POST .*mount=/), count(second, /^(PATCH|PUT)/)], [4, 0]);
+  assert.equal(await newStore().ok("run", `${proxy.host}/mount/third:1`), "new\n");
+  // A registry that does not mount begins an upload instead, which is used.
+  proxy.spoil = (request, _response, pass) => {
+    request.url = request.url?.replace(/\?mount=.*/, "") ?? "";
+    pass();
+  };
+  const plain = await uploads("mount/plain:1");
+  assert.deepEqual([count(plain, /^POST/), count(plain, /^PATCH/), count(plain, /^PUT/)], [4, 4, 4]);
+  await store.ok("rm", "mount");
+});
+
+const count = (lines: readonly string[], pattern: RegExp): number => lines.filter((line) => pattern.test(line)).length;
+
+registryTest("an upload that breaks is taken up, or begun anew where the registry has lost it", async () => {
+  const image = makeImage({ layers: [random(2_000_000)] });
+  await uploadImage(registry.host, "upload/source", "1", image);
+  for (const reaches of [false, true]) {
+    const store = newStore();
+    await store.ok("pull", `${registry.host}/upload/source:1`);
+    let broken = 0;
+    proxy.spoil = (request, response, pass) => {
+      if (request.method !== "PATCH" || Number(request.headers["content-length"]) < 1_000_000 || broken++ > 0)
+        return pass();
+      if (reaches) pass();
+      // The connection ends while the blob is under way.
+      let bytes = 0;
+      request.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > 500_000) response.destroy();
+      });
+    };
+    const from = proxy.log.length;
+    await store.ok("push", `${registry.host}/upload/source:1`, `${proxy.host}/upload/broken-${reaches}:1`);
+    assert.ok(count(proxy.log.slice(from), /^GET .*\/blobs\/uploads\//) === 1, proxy.log.slice(from).join("\n"));
+    proxy.spoil = (_request, _response, pass) => pass();
+    const back = newStore();
+    await back.ok("pull", `${registry.host}/upload/broken-${reaches}:1`);
+    assert.equal(await back.ok("system", "check"), "");
   }
 });
 

@@ -125,14 +125,14 @@ async function startTokenServer(
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   const server = createHttpServer((request, response) => {
     const { searchParams } = new URL(request.url ?? "", "http://token");
-    const scope = searchParams.get("scope") ?? "";
+    const scopes = searchParams.getAll("scope");
+    const scope = scopes.join(" ");
     const { authorization } = request.headers;
     requests.push(`${authorization === undefined ? "anonymous" : (searchParams.get("account") ?? "")} ${scope}`);
-    if (authorization === undefined ? scope.endsWith("push") : authorization !== expected) {
+    if (authorization === undefined ? scopes.some((one) => one.endsWith("push")) : authorization !== expected) {
       response.writeHead(401).end();
       return;
     }
-    const [type, name, actions] = scope.split(":");
     const now = Math.floor(Date.now() / 1000);
     const claims = {
       iss: "test-issuer",
@@ -142,7 +142,10 @@ async function startTokenServer(
       nbf: now - 10,
       iat: now,
       jti: randomUUID(),
-      access: scope === "" ? [] : [{ type, name, actions: actions?.split(",") }],
+      access: scopes.map((one) => {
+        const [type, name, actions] = one.split(":");
+        return { type, name, actions: actions?.split(",") };
+      }),
     };
     const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = `${encode({ typ: "JWT", alg: "ES256", x5c: [chain] })}.${encode(claims)}`;

@@ -9,7 +9,7 @@ import type { Invocation } from "../command.ts";
 import type { PushValues } from "./push.ts";
 import { openImageStore } from "./image-access.ts";
 
-const WORDS = { exists: "Layer already exists", pushing: "Pushing", pushed: "Pushed" } as const;
+const WORDS = { exists: "Layer already exists", pushing: "Pushing", mounted: "Mounted", pushed: "Pushed" } as const;
 
 export async function execute({ values, operands }: Invocation<PushValues>): Promise<number> {
   const [text = "", target] = operands;

@@ -13,7 +13,7 @@ const MAX_TOKEN_BYTES = 1024 * 1024;
 const CLIENT_ID = "pycri";
 
 export interface Authenticator {
-  /** The Authorization header for requests of this scope that was last accepted, or "". */
+  /** The Authorization header for requests of this scope that was last accepted, or "". Scopes may stand side by side. */
   current(scope: string): string;
   /** Answer a 401. @returns the Authorization header to try, or null when there is nothing to offer. */
   answer(wwwAuthenticate: string, scope: string): Promise<string | null>;
@@ -114,7 +114,7 @@ function tokenRequest(realm: URL, service: string, scope: string, credentials: C
   }
   const url = new URL(realm);
   if (service !== "") url.searchParams.set("service", service);
-  if (scope !== "") url.searchParams.append("scope", scope);
+  for (const one of scope.split(" ")) if (one !== "") url.searchParams.append("scope", one);
   if (credentials === null) return { method: "GET", url, headers: {} };
   url.searchParams.set("account", credentials.username);
   return { method: "GET", url, headers: { authorization: basicHeader(credentials.username, credentials.password) } };

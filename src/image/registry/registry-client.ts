@@ -5,7 +5,6 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Readable } from "node:stream";
 import { RuntimeError } from "../../errors.ts";
 import {
   ACCEPTED_MANIFESTS,
@@ -17,6 +16,7 @@ import {
 } from "../../oci/descriptor.ts";
 import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { type Authenticator, makeAuthenticator } from "./authentication.ts";
+import { type OpenBlob, type UploadChannel, uploadBlob } from "./blob-upload.ts";
 import type { Credentials } from "./credentials.ts";
 import { type RegistryEndpoint, apiHost, isLoopback } from "./registries-config.ts";
 import {
@@ -168,26 +168,18 @@ export class RegistryClient implements AsyncDisposable {
     return response.status === 200;
   }
 
-  /** Upload a blob in one piece; `open` starts it from the beginning for every try. */
-  async pushBlob(descriptor: Descriptor, open: () => Readable | Uint8Array): Promise<void> {
-    const start = await this.#send({
-      method: "POST",
-      url: this.#url("blobs/uploads/"),
-      headers: { "content-length": "0" },
-    });
-    if (start.status !== 202) throw await this.#failure(start, `Cannot upload to ${this.#name("")}`);
-    await start.drop();
-    const location = new URL(start.header("location"), this.#url("blobs/uploads/"));
-    location.searchParams.set("digest", descriptor.digest);
-    const done = await this.#send({
-      method: "PUT",
-      url: location,
-      headers: { "content-type": "application/octet-stream", "content-length": String(descriptor.size) },
-      body: open,
-    });
-    if (done.status !== 201)
-      throw await this.#failure(done, `Cannot upload "${descriptor.digest}" to ${this.#name("")}`);
-    await done.drop();
+  /** Upload a blob, or have it mounted from the repository `source`, which may have it. */
+  async pushBlob(descriptor: Descriptor, open: OpenBlob, source: string | null = null): Promise<"mounted" | "pushed"> {
+    const channel: UploadChannel = {
+      uploads: this.#url("blobs/uploads/"),
+      attempts: this.#transport.attempts,
+      send: (message, from) =>
+        this.#send(message, from === undefined ? this.#scope : `${this.#scope} repository:${from}:pull`),
+      wait: (attempt, retryAfter) => this.#transport.waitBeforeRetry(attempt, retryAfter),
+      has: () => this.hasBlob(descriptor.digest),
+      failure: (response) => this.#failure(response, `Cannot upload "${descriptor.digest}" to ${this.#name("")}`),
+    };
+    return uploadBlob(channel, descriptor, open, source);
   }
 
   async pushManifest(reference: string, mediaType: string, bytes: Uint8Array): Promise<void> {
@@ -202,18 +194,18 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** Send with credentials, answer one challenge, follow redirects. */
-  async #send(message: HttpRequest): Promise<HttpResponse> {
-    const { response, from } = await this.#follow(this.#withAuthorization(message));
+  async #send(message: HttpRequest, scope = this.#scope): Promise<HttpResponse> {
+    const { response, from } = await this.#follow(this.#withAuthorization(message, scope));
     // Whoever a redirect leads to may ask for credentials; those of the registry are not for them (CVE-2020-15157).
     if (response.status !== 401 || from.origin !== this.#base.origin) return response;
     const challenge = response.header("www-authenticate");
-    if ((await this.#authenticator.answer(challenge, this.#scope)) === null) return response;
+    if ((await this.#authenticator.answer(challenge, scope)) === null) return response;
     await response.drop();
-    return (await this.#follow(this.#withAuthorization(message))).response;
+    return (await this.#follow(this.#withAuthorization(message, scope))).response;
   }
 
-  #withAuthorization(message: HttpRequest): HttpRequest {
-    const authorization = this.#authenticator.current(this.#scope);
+  #withAuthorization(message: HttpRequest, scope: string): HttpRequest {
+    const authorization = this.#authenticator.current(scope);
     // An upload's location may be on another host, which must not see the registry's credentials.
     if (authorization === "" || message.url.origin !== this.#base.origin) return message;
     return { ...message, headers: { ...message.headers, authorization } };

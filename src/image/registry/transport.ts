@@ -27,7 +27,9 @@ export interface TransportOptions extends ProxySettings {
   /** Tries of one request. */
   readonly attempts: number;
   /** Wait before try `attempt` (1, 2 …); `retryAfter`: milliseconds the server asked for, or null. */
-  readonly wait: (attempt: number, retryAfter: number | null) => Promise<void>;
+  readonly wait: (attempt: number, retryAfter: number | null, signal: AbortSignal | null) => Promise<void>;
+  /** Ends what is under way with ABORTED. */
+  readonly signal: AbortSignal | null;
 }
 
 const FIRST_WAIT_MS = 250;
@@ -43,8 +45,8 @@ export function retryDelay(attempt: number, retryAfter: number | null, random: n
   return Math.min(wait, LONGEST_WAIT_MS);
 }
 
-export async function backOff(attempt: number, retryAfter: number | null): Promise<void> {
-  await delay(retryDelay(attempt, retryAfter, Math.random()));
+export async function backOff(attempt: number, retryAfter: number | null, signal: AbortSignal | null): Promise<void> {
+  await delay(retryDelay(attempt, retryAfter, Math.random()), undefined, signal === null ? {} : { signal });
 }
 
 export const DEFAULT_TRANSPORT: TransportOptions = {
@@ -56,6 +58,7 @@ export const DEFAULT_TRANSPORT: TransportOptions = {
   idleTimeout: 60_000,
   attempts: 5,
   wait: backOff,
+  signal: null,
 };
 
 export type RequestMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -66,6 +69,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Called for each try. */
   readonly body?: () => string | Uint8Array | Readable;
+  /** One try only: the caller has to find out what a broken one has done. */
+  readonly once?: true;
 }
 
 export interface HttpResponse {
@@ -134,15 +139,16 @@ export class Transport implements AsyncDisposable {
   /** Send until an answer comes that another try would not change. Redirects are answers. */
   async send(message: HttpRequest): Promise<HttpResponse> {
     for (let attempt = 1; ; attempt++) {
-      const last = attempt >= this.#options.attempts;
+      const last = message.once === true || attempt >= this.#options.attempts;
       try {
         const response = await this.sendOnce(message);
         if (last || !isTransient(response.status)) return response;
         await response.drop();
-        await this.#options.wait(attempt, retryAfter(response.header("retry-after")));
+        await this.waitBeforeRetry(attempt, retryAfterOf(response));
       } catch (cause) {
+        this.#checkAbort();
         if (last || !isWorthRetrying(cause)) throw transportError(message.url, cause);
-        await this.#options.wait(attempt, null);
+        await this.waitBeforeRetry(attempt);
       }
     }
   }
@@ -154,6 +160,7 @@ export class Transport implements AsyncDisposable {
       path: `${url.pathname}${url.search}`,
       method,
       headers: { "user-agent": "pycri", ...headers },
+      signal: this.#options.signal,
       ...(body === undefined ? {} : { body: body() }),
     });
     return {
@@ -168,8 +175,21 @@ export class Transport implements AsyncDisposable {
   }
 
   /** Wait as before another try of a request that broke in the middle of its body. */
-  async waitBeforeRetry(attempt: number): Promise<void> {
-    await this.#options.wait(attempt, null);
+  async waitBeforeRetry(attempt: number, retryAfter: number | null = null): Promise<void> {
+    const { wait, signal } = this.#options;
+    try {
+      await wait(attempt, retryAfter, signal);
+    } catch (error) {
+      this.#checkAbort();
+      throw error;
+    }
+  }
+
+  #checkAbort(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) {
+      throw new RuntimeError("ABORTED", "The registry's answer is no longer wanted", { cause: signal.reason });
+    }
   }
 
   get attempts(): number {
@@ -194,7 +214,7 @@ async function readAll(body: AsyncIterable<Uint8Array>, limit: number, url: URL)
   return Buffer.concat(chunks);
 }
 
-function isTransient(status: number): boolean {
+export function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
@@ -202,7 +222,7 @@ function isTransient(status: number): boolean {
 const LASTING =
   /^(ENOTFOUND|UND_ERR_ABORTED|EPROTO|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_INVALID)/;
 
-function isWorthRetrying(error: unknown): boolean {
+export function isWorthRetrying(error: unknown): boolean {
   if (error instanceof RuntimeError) return false;
   return !LASTING.test(errorCode(error));
 }
@@ -236,7 +256,9 @@ function messageOf(error: unknown): string {
   return cause === undefined ? (message ?? String(error)) : messageOf(cause);
 }
 
-function retryAfter(header: string): number | null {
+/** Milliseconds that the server asks to wait, or null. */
+export function retryAfterOf(response: HttpResponse): number | null {
+  const header = response.header("retry-after");
   if (header === "") return null;
   const seconds = Number(header);
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
