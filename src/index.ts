@@ -2,7 +2,14 @@
 
 export { run, start } from "./library/run.ts";
 export type { Container, ResultOf } from "./library/run.ts";
-export type { ContainerOptions, InputOption, OutputOption, RunOptions, StartOptions } from "./library/options.ts";
+export type {
+  ContainerOptions,
+  InputOption,
+  OutputOption,
+  PullEvent,
+  RunOptions,
+  StartOptions,
+} from "./library/options.ts";
 export { RunError } from "./library/result.ts";
 export type { RunResult } from "./library/result.ts";
 export { doctor, info, spec } from "./library/host.ts";

@@ -7,6 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import { RuntimeError } from "../errors.ts";
 import type { ImageChoice } from "../engine/prepare-container.ts";
 import type { RunOptions as ContainerRunOptions } from "../engine/request/run-options.ts";
+import type { LayerEvent } from "../image/storage/add-image.ts";
 
 /** Lists of the command line that a record of names and values can stand for. */
 type Pairs = readonly string[] | Readonly<Record<string, string>>;
@@ -32,6 +33,9 @@ export interface ContainerOptions
   readonly sysctls?: Pairs;
 }
 
+/** `pulling` names what is asked for in full; the others tell of a layer, of which several are under way at once. */
+export type PullEvent = { readonly kind: "pulling"; readonly image: string } | LayerEvent;
+
 /** A stream with an `fd` of a file or terminal is passed on as it is; through any other this process copies. */
 export type InputOption = "pipe" | "ignore" | "inherit" | number | Readable;
 export type OutputOption = "pipe" | "ignore" | "inherit" | number | Writable;
@@ -42,7 +46,9 @@ export interface StartOptions extends ContainerOptions {
   /** `pipe` when absent. */
   readonly stdout?: OutputOption;
   readonly stderr?: OutputOption;
-  /** Ends the container; the result is then a RunError ABORTED whose `cause` is the signal's reason. */
+  /** Told how an image comes along that has to be pulled. What it throws ends the run. */
+  readonly onPull?: (event: PullEvent) => void;
+  /** Ends the pull or the container; the result is then a RunError ABORTED whose `cause` is the signal's reason. */
   readonly signal?: AbortSignal;
   /** Milliseconds the container may run; the result is then a RunError TIMED_OUT. */
   readonly timeout?: number;
@@ -72,6 +78,7 @@ export interface NormalOptions {
   readonly encoding: "utf8" | "bytes";
   readonly maxBuffer: number;
   readonly signal: AbortSignal | null;
+  readonly onPull: ((event: PullEvent) => void) | null;
   readonly timeout: number | null;
   readonly killSignal: NodeJS.Signals;
   /** Milliseconds from `killSignal` to SIGKILL. */
@@ -164,6 +171,7 @@ const KINDS = {
   stdout: "any",
   stderr: "any",
   signal: "any",
+  onPull: "any",
   timeout: "number",
   killSignal: "text",
   check: "flag",
@@ -231,6 +239,7 @@ export function normalizeOptions(options: RunOptions): NormalOptions {
     stdout = "pipe",
     stderr = "pipe",
     signal = null,
+    onPull = null,
     timeout = null,
     killSignal = "SIGTERM",
     check = false,
@@ -251,6 +260,7 @@ export function normalizeOptions(options: RunOptions): NormalOptions {
     throw invalid("input", input, "give a string or bytes");
   }
   if (signal !== null && !(signal instanceof AbortSignal)) throw invalid("signal", signal, "give an AbortSignal");
+  if (onPull !== null && typeof onPull !== "function") throw invalid("onPull", onPull, "give a function");
   if (timeout !== null && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
     throw invalid("timeout", timeout, `give milliseconds, more than 0 and at most ${LONGEST_TIMEOUT}`);
   }
@@ -281,6 +291,7 @@ export function normalizeOptions(options: RunOptions): NormalOptions {
     encoding,
     maxBuffer,
     signal,
+    onPull,
     timeout,
     killSignal,
     killAfter: Number(rest.stopTimeout ?? DEFAULT_STOP_TIMEOUT) * 1000,

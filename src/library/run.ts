@@ -2,11 +2,13 @@
 
 import type { Readable, Writable } from "node:stream";
 import { type ErrorCode, RuntimeError } from "../errors.ts";
+import type { PullProgress } from "../engine/images/open-run-image.ts";
 import { prepareContainer } from "../engine/prepare-container.ts";
 import { callerContext } from "../engine/request/caller-context.ts";
 import { type ContainerEnd, exitStatusOf, type RunningContainer, runContainer } from "../engine/run-container.ts";
 import type { HelperStdio } from "../executor/spawn-helper.ts";
 import { readImageSettings } from "../host/image-settings.ts";
+import { formatReference } from "../oci/reference.ts";
 import { collect } from "./collect.ts";
 import {
   type InputOption,
@@ -145,8 +147,10 @@ interface Launched {
 
 /** Up to a child process. */
 async function launch(options: RunOptions, begin: number): Promise<Launched> {
+  let wanted: AbortSignal | null = null;
   try {
     const normal = normalizeOptions(options);
+    wanted = normal.signal;
     if (normal.signal?.aborted === true) throw aborted(normal.signal);
     const warnings: string[] = [];
     const prepared = await prepareContainer(normal.container, normal.image, {
@@ -156,6 +160,7 @@ async function launch(options: RunOptions, begin: number): Promise<Launched> {
       dryRun: false,
       endsWithCaller: true,
       wholeSpec: false,
+      pullProgress: pullProgressOf(normal),
     });
     const container = runContainer(
       { ...prepared, warnings: [...warnings, ...prepared.warnings] },
@@ -167,8 +172,17 @@ async function launch(options: RunOptions, begin: number): Promise<Launched> {
     connect(container, normal);
     return { id: prepared.config.id, normal, container, ...watch(container, normal) };
   } catch (error) {
-    throw asRunError(error, "", performance.now() - begin);
+    throw asRunError(wanted?.aborted === true ? aborted(wanted) : error, "", performance.now() - begin);
   }
+}
+
+function pullProgressOf({ onPull, signal }: NormalOptions): PullProgress {
+  return {
+    onStart: (reference) => onPull?.({ kind: "pulling", image: formatReference(reference) }),
+    onLayer: (event) => onPull?.(event),
+    finish: () => {},
+    ...(signal === null ? {} : { signal }),
+  };
 }
 
 /** From the container's end to the result or the error. */

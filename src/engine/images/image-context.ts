@@ -26,6 +26,8 @@ export interface ImageOptions {
   readonly credentials?: Credentials;
   readonly authFile?: string;
   readonly userNamespace?: UserNamespaceMode;
+  /** Ends what is asked of registries. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ImageContext {
@@ -61,6 +63,7 @@ export async function openImages(
         noProxy: settings.noProxy,
         certificateFiles: settings.certificateFiles,
         certificateDirectories: settings.certificateDirectories,
+        signal: options.signal ?? null,
       },
       authFiles: options.authFile === undefined ? settings.authFiles : [options.authFile],
       credentials: options.credentials ?? null,

@@ -23,6 +23,8 @@ export interface OpenedImage {
 export interface PullProgress extends Pick<ImageRunOptions, "onLayer" | "onStart"> {
   /** Everything is there. */
   readonly finish: () => void;
+  /** Ends the pull; a layer that is being unpacked is finished first. */
+  readonly signal?: AbortSignal;
 }
 
 const SILENT: PullProgress = { onLayer: () => {}, onStart: () => {}, finish: () => {} };
@@ -51,11 +53,17 @@ export async function openRunImage(
     userNamespace,
     ...(choice.tlsVerify === undefined ? {} : { tlsVerify: choice.tlsVerify }),
     ...(choice.unpackLimits === undefined ? {} : { unpackLimits: choice.unpackLimits }),
+    ...(progress.signal === undefined ? {} : { signal: progress.signal }),
   });
   const prepared = await prepareImage(name, context, {
     policy: choice.pull ?? "missing",
     platform: choice.platform,
-    onLayer: progress.onLayer,
+    onLayer: (event) => {
+      if (progress.signal?.aborted === true) {
+        throw new RuntimeError("ABORTED", `The pull of "${name}" was aborted`, { cause: progress.signal.reason });
+      }
+      progress.onLayer(event);
+    },
     onStart: progress.onStart,
   });
   progress.finish();
