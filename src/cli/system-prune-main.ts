@@ -15,7 +15,7 @@ export async function execute({ values }: Invocation<SystemPruneValues>): Promis
   for (const directory of removed) writeOutput(`${directory}\n`);
   for (const directory of kept)
     writeWarning(`"${directory}" stays: processes run in it, and their container is unknown here`);
-  const { images, bytes } = await pruneImages(context, values.all === true);
+  const { images, bytes } = await pruneImages(context, values.all === true, []);
   for (const id of images) writeOutput(`deleted: ${id}\n`);
   if (bytes > 0) writeOutput(`Total reclaimed space: ${formatBytes(bytes)}\n`);
   return 0;

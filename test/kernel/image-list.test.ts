@@ -94,3 +94,40 @@ kernelTest("history tells the steps, newest first", async () => {
   assert.match(row ?? "", /^[0-9a-f]{12} +\d+ years ago +step 0 +1\.5kB$/);
   assert.equal(await ok("history", "--format", "{{.CreatedBy}}", "old:1"), "step 0\n");
 });
+
+kernelTest("image prune takes what is old enough and marked, named ones with --all only", async () => {
+  const archive = join(makeOwned(join(scratch, "prune")), "images.tar");
+  const image = (name: string, created: string, labels: Readonly<Record<string, string>>) => ({
+    name: `docker.io/library/${name}:1`,
+    layers: [tar([{ name, data: name }])],
+    created,
+    config: { Labels: labels },
+  });
+  const today = new Date().toISOString();
+  writeImageArchive(archive, [
+    image("ancient", "2019-01-01T00:00:00Z", { stage: "test" }),
+    image("elder", "2019-06-01T00:00:00Z", { keep: "yes" }),
+    image("fresh", today, { stage: "test" }),
+  ]);
+  await ok("load", "-i", archive);
+  const prune = async (...args: readonly string[]): Promise<number> =>
+    (await ok("image", "prune", ...args)).split("\n").filter((line) => line.startsWith("deleted: ")).length;
+  assert.equal(await prune("--filter", "until=24h"), 0, "they have names");
+  await ok("untag", "fresh:1");
+  assert.equal(await prune("--filter", "until=24h"), 0, "it is too young");
+  assert.equal(await prune("-a", "--filter", "until=2019-03-01", "--filter", "label=stage=other"), 0);
+  assert.equal(await prune("-a", "--filter", "until=2019-03-01", "--filter", "label=stage"), 1);
+  assert.equal(await names("ancient"), "");
+  assert.equal(await prune("-a", "--filter", "until=2019-12-31T00:00:00Z", "--filter", "label!=keep"), 0);
+  assert.equal(await prune("--filter", "label=stage=test"), 1);
+  assert.equal(await names("elder"), "elder:1\n");
+  assert.equal(await prune("-a", "--filter", "until=24h"), 2, "elder and old");
+  for (const filter of ["until=yesterday", "until!=24h", "until=", "colour=red"]) {
+    const wrong = await pycri(["image", "prune", "--filter", filter]);
+    assert.equal(wrong.status, 125);
+    assert.match(
+      wrong.stderr,
+      new RegExp(`cannot filter images to remove by "${filter}"\nhint: Filters are until=24h`),
+    );
+  }
+});

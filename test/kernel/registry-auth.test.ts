@@ -139,6 +139,53 @@ registryTest("login tries the password before it keeps it, for the caller alone"
   await refused(newStore().run(pull), /HTTP 401/);
 });
 
+registryTest("logout --all forgets every registry, in the file and with its helpers", async () => {
+  const folder = makeOwned(join(scratch, "logout"));
+  write(join(folder, "docker-credential-all"), `#!/bin/sh\nread -r server; echo "$1 $server" >>${folder}/log\n`, 0o755);
+  const text = {
+    auths: { "a.example": { auth: "dTpw" }, "b.example/team": { auth: "dTpw" } },
+    credHelpers: { "c.example": "all" },
+    other: 1,
+  };
+  const file = write(join(scratch, "logout.json"), JSON.stringify(text));
+  const own = newStore({ REGISTRY_AUTH_FILE: file, PATH: `${folder}:${environment["PATH"]}` });
+  assert.equal(await own.ok("logout", "--all"), "Removed login credentials for all registries\n");
+  assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { ...text, auths: {} });
+  assert.equal(readFileSync(join(folder, "log"), "utf8"), "erase c.example\n");
+  await refused(own.run(["logout", "--all", "a.example"]), /--all.*a\.example/);
+});
+
+registryTest("files of credentials are asked in order: the session's, the configuration's, Docker's", async () => {
+  const folder = makeOwned(join(scratch, "order"));
+  const places = ["run", "config", "docker"].map((name) => makeOwned(join(folder, name)));
+  const [run = "", config = "", docker = ""] = places;
+  const entry = (password: string): string =>
+    JSON.stringify({
+      auths: { [guarded.host]: { auth: Buffer.from(`user:${password}`).toString("base64") } },
+    });
+  const files = [join(run, "containers/auth.json"), join(config, "containers/auth.json"), join(docker, "config.json")];
+  for (const place of [run, config]) makeOwned(join(place, "containers"));
+  const env = { XDG_RUNTIME_DIR: run, XDG_CONFIG_HOME: config, DOCKER_CONFIG: docker };
+  const pull = (more: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
+    newStore({ ...env, ...more }).run(["pull", `${guarded.host}/a/b:1`]);
+  // From the last to the first: each new file decides, whatever the ones below it say.
+  for (const [index, file] of files.toReversed().entries()) {
+    write(file, entry("wrong"));
+    await refused(pull(), /HTTP 401/);
+    write(file, entry("pass:word"));
+    assert.equal((await pull()).status, 0, files[index]);
+  }
+  const chosen = write(join(folder, "chosen.json"), entry("wrong"));
+  await refused(pull({ REGISTRY_AUTH_FILE: chosen }), /HTTP 401/);
+  const named = await newStore({ ...env, REGISTRY_AUTH_FILE: chosen }).run([
+    "pull",
+    "--authfile",
+    files[0] ?? "",
+    `${guarded.host}/a/b:1`,
+  ]);
+  assert.equal(named.status, 0, named.stderr);
+});
+
 registryTest("credentials of one repository go before those of its host; what else a file has stays", async () => {
   const auth = (text: string): { auth: string } => ({ auth: Buffer.from(text).toString("base64") });
   const auths = { [guarded.host]: auth("user:wrong"), [`${guarded.host}/a`]: auth("user:pass:word") };
@@ -200,10 +247,20 @@ registryTest("tokens: pulling without a name, pushing with one", async () => {
   await refused(own.run(["push", "--creds", "user:wrong", ...push.slice(1)]), /gives no token.*HTTP 401/);
   await own.ok("push", "--creds", "user:secret", ...push.slice(1));
   await newStore().ok("pull", `${tokens.host}/x/y:1`);
+  // What is mounted from another repository has to be readable there.
+  const mounted = await own.run(["push", "--creds", "user:secret", push[1] ?? "", `${tokens.host}/z:1`]);
+  assert.equal(mounted.status, 0, mounted.stderr);
+  assert.equal(mounted.stderr.match(/: Mounted$/gm)?.length, 2, mounted.stderr);
   const asked = new Set(tokens.tokenRequests);
   assert.deepEqual(
     [...asked],
-    ["anonymous repository:x/y:pull,push", "user repository:x/y:pull,push", "anonymous repository:x/y:pull"],
+    [
+      "anonymous repository:x/y:pull,push",
+      "user repository:x/y:pull,push",
+      "anonymous repository:x/y:pull",
+      "user repository:z:pull,push",
+      "user repository:z:pull,push repository:x/y:pull",
+    ],
   );
 });
 

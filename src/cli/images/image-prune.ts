@@ -4,6 +4,7 @@ import type { Command, OptionValues } from "../command.ts";
 
 const options = {
   all: { type: "flag", short: "a", help: "remove every image that no container was made of" },
+  filter: { type: "list", value: "FILTER", help: "until=24h, until=2024-01-31, label=NAME[=VALUE], label!=…" },
 } as const;
 
 export type ImagePruneValues = OptionValues<typeof options>;

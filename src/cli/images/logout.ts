@@ -2,7 +2,10 @@
 
 import type { Command, OptionValues } from "../command.ts";
 
-const options = { authfile: { type: "value", value: "FILE", help: "remove from FILE", completion: "file" } } as const;
+const options = {
+  all: { type: "flag", short: "a", help: "forget the credentials of every registry" },
+  authfile: { type: "value", value: "FILE", help: "remove from FILE", completion: "file" },
+} as const;
 
 export type LogoutValues = OptionValues<typeof options>;
 

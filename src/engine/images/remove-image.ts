@@ -13,8 +13,10 @@ import {
 } from "../../image/storage/image-records.ts";
 import { RuntimeError } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
+import { parseImageConfig } from "../../oci/image-config.ts";
 import { listContainers } from "../../store/container-store.ts";
 import { type ImageContext, readingsOf } from "./image-context.ts";
+import { parsePruneFilter } from "./prune-filter.ts";
 
 export type RemovalEvent =
   | { readonly kind: "untagged"; readonly name: string }
@@ -95,17 +97,25 @@ function nameOf(records: ImageRecords, id: Digest, text: string, candidates: Ret
   throw new RuntimeError("IMAGE_NOT_FOUND", `The image has no name "${text}"`, { details: { name: text } });
 }
 
-/** `pycri image prune`: images without a name (`all`: every one that no container was made of), and garbage. */
+/**
+ * `pycri image prune`: images without a name (`all`: every one that no container was made of), and garbage.
+ * `filters`: `until=…`, `label=…`, `label!=…`, of which all must hold.
+ */
 export async function pruneImages(
   context: ImageContext,
   all: boolean,
+  filters: readonly string[],
 ): Promise<Collected & { readonly images: readonly Digest[] }> {
+  const tests = filters.map((filter) => parsePruneFilter(filter, Date.now()));
   await using lock = await context.store.holdForCollection(true);
-  const unused = (records: ImageRecords): readonly Digest[] =>
-    records.images
-      .map(({ id }) => id)
-      .filter((id) => containersOf(context, id).length === 0 && (all || namesOf(records, id).length === 0));
-  const removed = unused(await readImageRecords(context.store));
+  const records = await readImageRecords(context.store);
+  const removed: Digest[] = [];
+  for (const { id, created } of records.images) {
+    if (containersOf(context, id).length > 0 || (!all && namesOf(records, id).length > 0)) continue;
+    // Without filters, images with a damaged configuration go, too.
+    const labels = tests.length === 0 ? {} : parseImageConfig(await context.store.readDocument(id), id).defaults.labels;
+    if (tests.every((test) => test({ created, labels }))) removed.push(id);
+  }
   await updateImageRecords(context.store, (records) => ({
     records: removed.reduce(withoutImage, records),
     result: undefined,

@@ -187,6 +187,17 @@ export async function eraseCredentials(file: string, key: string): Promise<boole
   return true;
 }
 
+/** Forget the credentials of every registry that `file` knows, those with helpers of their own among them. */
+export async function eraseAllCredentials(file: string): Promise<void> {
+  const reader = await readAuthFile(file);
+  if (reader === null) return;
+  for (const key of Object.keys(reader.stringMap("credHelpers"))) await eraseCredentials(file, key);
+  const helper = reader.optionalString("credsStore") ?? "";
+  // With a helper for everything, Docker keeps an empty entry for each registry that the helper knows.
+  if (helper !== "" && reader.has("auths")) for (const key of reader.keys("auths")) await eraseCredentials(file, key);
+  if (reader.has("auths")) await updateAuths(file, () => ({}));
+}
+
 type Auths = Readonly<Record<string, unknown>>;
 
 async function updateAuths(file: string, change: (auths: Auths) => Auths): Promise<void> {
