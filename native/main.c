@@ -1,10 +1,14 @@
 /*
  * pycri-helper PLAN_FD EVENTS_FD [HELD_FD…]
+ * pycri-helper remove PATH…
  *
  * Runs the launch plan in the sealed memfd PLAN_FD and writes event records to EVENTS_FD (-1 for none). HELD_FDs stay
  * open in monitor and janitor. See src/plan/launch-plan.ts for the plan, channel.h for the processes this becomes.
  *
  * Exit status: the command's own, 128 + n for signal n, 125 when the launch failed.
+ *
+ * `remove` takes files and trees away as whoever it runs as: a plan executes it as root of a user namespace, for files of
+ * subordinate ids, where starting Node would take longer than the removal. What is missing is fine. Exit status 0 or 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +20,7 @@
 #include "descriptors.h"
 #include "events.h"
 #include "failure.h"
+#include "host_files.h"
 #include "monitor.h"
 #include "plan.h"
 #include "self_protection.h"
@@ -23,6 +28,7 @@
 #include "text.h"
 
 #define EXIT_LAUNCH_FAILED 125
+#define EXIT_REMOVAL_FAILED 1
 
 static int complain(const char *what, int error)
 {
@@ -123,6 +129,25 @@ static void execute_reporter(const struct plan *plan, const struct descriptors *
 	complain(arguments[0], errno);
 }
 
+/* A name in the store may be a file's; unlink(2) of a directory is EISDIR, or EPERM in POSIX's words. */
+static int remove_path(const char *path)
+{
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	return errno == EISDIR || errno == EPERM ? remove_host_tree(path) : fail(path);
+}
+
+static int remove_paths(char **paths)
+{
+	for (; *paths != NULL; paths++) {
+		if (remove_path(*paths) < 0) {
+			complain(failure.detail, failure.error);
+			return EXIT_REMOVAL_FAILED;
+		}
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct descriptors descriptors = { 0 };
@@ -130,6 +155,8 @@ int main(int argc, char **argv)
 	struct plan_fault fault;
 	sigset_t mask;
 
+	if (argc > 1 && strcmp(argv[1], "remove") == 0)
+		return remove_paths(argv + 2);
 	if (parse_arguments(argc, argv, &descriptors) < 0)
 		return complain("usage: pycri-helper PLAN_FD EVENTS_FD [HELD_FD...]", 0);
 	if (open_stdio() < 0)

@@ -3,11 +3,16 @@
  * belongs to id 33 belongs to the container's id 33. The native helper makes it, as it makes containers.
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync } from "node:fs";
 import { commandLinePath, distributionDirectory, helperPath } from "../../executor/installation.ts";
-import type { WorkerNamespace, WorkerView } from "../../image/worker/run-worker.ts";
+import {
+  FROM_HOST,
+  type WorkerNamespace,
+  type WorkerSurroundings,
+  type WorkerView,
+} from "../../image/worker/run-worker.ts";
 import type { Linux, LinuxIdMapping } from "../../oci/spec.ts";
 import { MS } from "../../oci/mount-options.ts";
 import { encodePlan } from "../../plan/encode.ts";
@@ -18,16 +23,16 @@ import { type ContainerOperation, SUPERVISE } from "../../plan/operations.ts";
 import { planRoot, planTrees } from "../../plan/root-filesystem.ts";
 import type { UserNamespaceMode } from "../../plan/run-request.ts";
 import { Slots } from "../../plan/slots.ts";
-import { createSealedFile } from "../../sys/memory-file.ts";
+import { createMemoryFile, createSealedFile } from "../../sys/memory-file.ts";
 
 const CLONE_NEWNS = 0x2_0000n;
 const CLONE_NEWUSER = 0x1000_0000n;
 const CLONE_NEWPID = 0x2000_0000n;
 const CLONE_NEWNET = 0x4000_0000n;
 const SIGKILL = 9;
-/** Where spawn puts the plan: the first descriptor after stdio. */
+/** Where spawn puts plan and events: behind stdio. */
 const PLAN_DESCRIPTOR = "3";
-const NO_EVENTS = "-1";
+const EVENTS_DESCRIPTOR = "4";
 
 type Ids = Pick<IdMappings, "uidMappings" | "gidMappings">;
 
@@ -51,23 +56,27 @@ export function workerCommand(): readonly string[] {
 /** The namespace for a container with these id mappings. */
 export function makeMappedNamespace(mappings: Ids, facts: HostFacts, zstdProgram: string | null): WorkerNamespace {
   const ids = withCaller(mappings, facts);
+  const start = (command: readonly string[], { stdin, stdout, view }: WorkerSurroundings): ChildProcess => {
+    const plan = createSealedFile("pycri-plan", encodePlan(planWorker(ids, facts, command, view ?? null)), false);
+    // For the reporter of a failed launch.
+    const events = createMemoryFile("pycri-events", false);
+    try {
+      return spawn(helperPath(), [PLAN_DESCRIPTOR, EVENTS_DESCRIPTOR], {
+        argv0: "pycri-image-worker",
+        env: {},
+        stdio: [stdin, stdout, "pipe", plan, events],
+      });
+    } finally {
+      closeSync(plan);
+      closeSync(events);
+    }
+  };
   return {
     idsKey: keyOf(mappings),
     owners: isSingle(mappings) ? "record" : "apply",
     zstdProgram,
-    spawn: (args, { stdin, stdout, view }) => {
-      const command = [...workerCommand(), ...args];
-      const plan = createSealedFile("pycri-plan", encodePlan(planWorker(ids, facts, command, view ?? null)), false);
-      try {
-        return spawn(helperPath(), [PLAN_DESCRIPTOR, NO_EVENTS], {
-          argv0: "pycri-image-worker",
-          env: {},
-          stdio: [stdin, stdout, "pipe", plan],
-        });
-      } finally {
-        closeSync(plan);
-      }
-    },
+    spawn: (args, surroundings) => start([...workerCommand(), ...args], surroundings),
+    spawnRemoval: (paths) => start([helperPath(), "remove", ...paths], FROM_HOST),
   };
 }
 

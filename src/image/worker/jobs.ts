@@ -42,12 +42,6 @@ export interface UnpackJob {
   readonly zstdProgram: string | null;
 }
 
-/** Remove trees; what is not there is fine. Answers `{}`. */
-export interface RemoveJob {
-  readonly op: "remove";
-  readonly paths: readonly string[];
-}
-
 /** Write a tar archive to stdout. */
 export interface ArchiveJob {
   readonly op: "archive";
@@ -125,7 +119,7 @@ export interface UnpackReport extends LayerReport {
   readonly diffId: Digest;
 }
 
-export type WorkerJob = ServeJob | RemoveJob | ArchiveJob | ExtractJob | CopyJob | CompareJob;
+export type WorkerJob = ServeJob | ArchiveJob | ExtractJob | CopyJob | CompareJob;
 
 /** `A`dded, `C`hanged, `D`eleted: the letters of `docker diff`. */
 export interface TreeChange {

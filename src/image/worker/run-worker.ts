@@ -4,7 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { PassThrough, Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RuntimeError } from "../../errors.ts";
-import type { ArchiveJob, CompareJob, ExtractJob, RemoveJob, TreeChange, WorkerFailure, WorkerJob } from "./jobs.ts";
+import type { ArchiveJob, CompareJob, ExtractJob, TreeChange, WorkerFailure, WorkerJob } from "./jobs.ts";
 
 /**
  * Runs Node programs as root of the user namespace that the store's files belong to. The engine provides it; the ids of
@@ -13,6 +13,8 @@ import type { ArchiveJob, CompareJob, ExtractJob, RemoveJob, TreeChange, WorkerF
 export interface WorkerNamespace {
   /** Start the worker with these arguments; stderr is a pipe. */
   spawn(args: readonly string[], surroundings: WorkerSurroundings): ChildProcess;
+  /** Start the removal of trees and files there; what is not there is fine. It needs no Node. stderr is a pipe. */
+  spawnRemoval(paths: readonly string[]): ChildProcess;
   /** Names the id mapping: layers written with one cannot be used with another. A file name. */
   readonly idsKey: string;
   /** `record` where only one id is mapped. */
@@ -44,14 +46,16 @@ export type WorkerView =
 /** Nothing beside the job, and the caller's view of the host. */
 export const FROM_HOST: WorkerSurroundings = { stdin: "ignore", stdout: "pipe" };
 const MAX_REPORT_BYTES = 256 * 1024 * 1024;
-/** Paths that fit into one argument of a program (execve(2): 128 KiB). */
+/** Paths that surely fit into the arguments of a program (execve(2)). */
 const MAX_REMOVALS = 500;
 const MAX_STDERR_BYTES = 256 * 1024;
 
+/** Remove trees and files as root of the namespace; what is not there is fine. */
 export async function runRemove(namespace: WorkerNamespace, paths: readonly string[]): Promise<void> {
   for (let start = 0; start < paths.length; start += MAX_REMOVALS) {
-    const job: RemoveJob = { op: "remove", paths: paths.slice(start, start + MAX_REMOVALS) };
-    await runForReport(namespace, job, FROM_HOST);
+    const worker = watchWorker(namespace.spawnRemoval(paths.slice(start, start + MAX_REMOVALS)), removalError);
+    worker.output.resume();
+    await worker.success;
   }
 }
 
@@ -137,7 +141,11 @@ export function startWorker(
   job: WorkerJob,
   surroundings: WorkerSurroundings,
 ): RunningWorker {
-  const child = namespace.spawn([JSON.stringify(job)], surroundings);
+  return watchWorker(namespace.spawn([JSON.stringify(job)], surroundings), workerError);
+}
+
+/** `failure`: what the child's stderr and its ending mean. */
+function watchWorker(child: ChildProcess, failure: typeof workerError): RunningWorker {
   const { stderr } = child;
   if (stderr === null) throw new Error("the worker's stderr is a pipe");
   let message = "";
@@ -150,7 +158,7 @@ export function startWorker(
     });
     child.on("close", (status, signal) => {
       if (status === 0) resolve();
-      else reject(workerError(message, status === null ? `signal ${signal}` : `status ${status}`));
+      else reject(failure(message, status === null ? `signal ${signal}` : `status ${status}`));
     });
   });
   // It may settle while the output is still being read.
@@ -172,4 +180,9 @@ function workerError(stderr: string, ending: string): RuntimeError {
   } catch {
     return new RuntimeError("LAUNCH_FAILED", `The image worker ended with ${ending}: ${stderr.trim()}`);
   }
+}
+
+function removalError(stderr: string, ending: string): RuntimeError {
+  if (ending !== "status 1") return workerError(stderr, ending);
+  return new RuntimeError("IO", `Cannot remove files of the image store: ${stderr.trim()}`);
 }

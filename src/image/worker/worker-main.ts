@@ -1,6 +1,6 @@
 /** Entry point of the image worker (`jobs.ts`). */
 
-import { createReadStream, rmSync, writeSync } from "node:fs";
+import { createReadStream, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
 import { RuntimeError } from "../../errors.ts";
@@ -25,9 +25,6 @@ async function run(job: WorkerJob): Promise<unknown> {
     case "serve":
       await serve();
       return null;
-    case "remove":
-      for (const path of job.paths) rmSync(path, { recursive: true, force: true });
-      return {};
     case "archive":
       confineTo(job.root ?? `/proc/self/fd/${STDIN}`);
       writeTreeArchive(job, STDOUT);
