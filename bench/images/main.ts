@@ -2,7 +2,7 @@
  * `npm run bench:images [ROUNDS] [FOLDER]`: how long images take from archive or registry to unpacked layers, beside Podman,
  * Skopeo with umoci, and tar(1), which only unpacks and checks nothing: the limit. Same unprivileged user, everything on
  * one tmpfs, rounds interleaved so that load hits all alike; medians of wall-clock and processor time, and the peak of
- * memory from a round of its own. Subjects that are not installed are left out.
+ * memory from a round of its own; and that peak for layers of growing size. Subjects that are not installed are left out.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { caller } from "../../test/support/caller.ts";
 import { startRegistry } from "../../test/support/registry.ts";
 import { repository } from "../../test/support/repository.ts";
 import { environment, pycriCommand } from "../../test/support/scratch.ts";
-import { type Compression, type SampleImage, makeSampleImage } from "./sample-image.ts";
+import { type Compression, type SampleImage, makeLargeLayer, makeSampleImage } from "./sample-image.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const folder = mkdtempSync(join(process.argv[3] ?? "/dev/shm", "pycri-bench-"));
@@ -187,6 +187,22 @@ function report(list: readonly Step[], rounds: readonly (readonly Cost[])[], mem
   }
 }
 
+/** Megabytes of the layers whose peak of memory should be the same. */
+const LAYER_SIZES = [50, 200, 800];
+
+/** Peak of memory of a load, for one layer of each size. */
+function reportFlatness(compression: Compression): void {
+  const peaks = LAYER_SIZES.map((megabytes) => {
+    const place = join(folder, `large-${megabytes}`);
+    const { archive } = makeLargeLayer(place, compression, megabytes / 10);
+    const { memory } = measure([...pycriCommand, "load", "-q", "-i", archive], "memory");
+    measure([...pycriCommand, "image", "prune", "-a"], "time");
+    rmSync(place, { recursive: true });
+    return `${megabytes} MB: ${memory.toFixed(0)}`;
+  });
+  print(`memory of pycri load, MB, by the size of the only layer: ${peaks.join(", ")}`);
+}
+
 const registry = await startRegistry();
 try {
   for (const compression of ["gzip", "zstd"] as const) {
@@ -206,6 +222,7 @@ try {
       `${compression}: ${size}; medians of ${ROUNDS} rounds; CPU ÷ tar: processor time to tar's, one layer after the other`,
     );
     report(list, rounds, memory);
+    reportFlatness(compression);
     print();
     rmSync(join(folder, compression), { recursive: true });
   }

@@ -1,6 +1,6 @@
 /**
- * The image that the benchmark handles: five layers of real files, taken from the host's own /usr until each has 40 MB, in
- * an OCI image layout. The same host gives the same image.
+ * The images that the benchmark handles, in OCI image layouts: five layers of real files, taken from the host's own /usr
+ * until each has 40 MB; and one layer as large as one likes. The same host gives the same images.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -35,23 +35,58 @@ const LAYER_BYTES = 40_000_000;
 const LARGEST_FILE = 8_000_000;
 
 const PROGRAMS = { gzip: ["gzip", "-6", "-n", "-c"], zstd: ["zstd", "-3", "-q", "-c"] } as const;
+/** For what is large and whose packing nobody measures. */
+const FAST_PROGRAMS = { gzip: ["gzip", "-1", "-n", "-c"], zstd: ["zstd", "-1", "-q", "-c"] } as const;
+const LARGE_FILE = 10_000_000;
 
 export function makeSampleImage(folder: string, compression: Compression): SampleImage {
-  const layout = join(folder, `layout-${compression}`);
-  const blobs = join(layout, "blobs/sha256");
-  mkdirSync(blobs, { recursive: true });
   const used = new Set<string>();
-  const layers: { digest: string; size: number }[] = [];
-  const diffIds: string[] = [];
-  let plainBytes = 0;
-  for (const sources of SOURCES) {
-    const plain = join(folder, "layer.tar");
+  const packLayers = SOURCES.map((sources) => (plain: string): void => {
     execFileSync("tar", ["-C", "/", "--no-recursion", "--null", "-T", "-", "-cf", plain], {
       input: chooseFiles(sources, used).join("\0"),
     });
+  });
+  return { ...makeImage(folder, packLayers, PROGRAMS[compression]), entries: used.size };
+}
+
+/** One layer of so many files of 10 MB, cut from the host's programs and libraries. */
+export function makeLargeLayer(folder: string, compression: Compression, files: number): SampleImage {
+  const material: Buffer[] = [];
+  for (const name of chooseFiles(["usr/bin", "usr/lib"], new Set(), 4 * LARGE_FILE)) {
+    if (lstatSync(`/${name}`).isFile()) material.push(readFileSync(`/${name}`));
+  }
+  const bytes = Buffer.concat(material);
+  const packLayer = (plain: string): void => {
+    const tree = join(folder, "tree");
+    mkdirSync(tree);
+    for (let index = 0; index < files; index++) {
+      // Each from another place.
+      const start = (index * 1_000_003) % (bytes.byteLength - LARGE_FILE);
+      writeFileSync(join(tree, `file-${index}`), bytes.subarray(start, start + LARGE_FILE));
+    }
+    execFileSync("tar", ["-C", tree, "-cf", plain, "."]);
+    rmSync(tree, { recursive: true });
+  };
+  return { ...makeImage(folder, [packLayer], FAST_PROGRAMS[compression]), entries: files };
+}
+
+/** `packLayers`: each writes a layer's archive to the path it is given. */
+function makeImage(
+  folder: string,
+  packLayers: readonly ((plain: string) => void)[],
+  [program, ...args]: readonly [string, ...string[]],
+): Omit<SampleImage, "entries"> {
+  const layout = join(folder, "layout");
+  const blobs = join(layout, "blobs/sha256");
+  mkdirSync(blobs, { recursive: true });
+  const layers: { digest: string; size: number }[] = [];
+  const diffIds: string[] = [];
+  let plainBytes = 0;
+  for (const packLayer of packLayers) {
+    const plain = join(folder, "layer.tar");
+    packLayer(plain);
     diffIds.push(`sha256:${sha256(readFileSync(plain))}`);
     plainBytes += statSync(plain).size;
-    const [program, ...args] = PROGRAMS[compression];
     const packed = execFileSync(program, [...args, plain], { maxBuffer: 1 << 30 });
     rmSync(plain);
     layers.push(keep(blobs, packed));
@@ -67,7 +102,7 @@ export function makeSampleImage(folder: string, compression: Compression): Sampl
     schemaVersion: 2,
     mediaType: type("manifest.v1+json"),
     config: { mediaType: type("config.v1+json"), ...config },
-    layers: layers.map((layer) => ({ mediaType: type(`layer.v1.tar+${compression}`), ...layer })),
+    layers: layers.map((layer) => ({ mediaType: type(`layer.v1.tar+${program}`), ...layer })),
   });
   const annotations = { "org.opencontainers.image.ref.name": "1" };
   writeFileSync(
@@ -78,7 +113,7 @@ export function makeSampleImage(folder: string, compression: Compression): Sampl
     }),
   );
   writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-  const archive = join(folder, `${compression}.tar`);
+  const archive = join(folder, "image.tar");
   execFileSync("tar", ["-C", layout, "-cf", archive, "."]);
   execFileSync("chmod", ["-R", "a+rX", folder]);
   return {
@@ -87,18 +122,17 @@ export function makeSampleImage(folder: string, compression: Compression): Sampl
     layers: layers.map(({ digest }) => join(blobs, digest.slice("sha256:".length))),
     plainBytes,
     packedBytes: layers.reduce((sum, { size }) => sum + size, 0),
-    entries: used.size,
   };
 }
 
 /** Names below "/", parents first, of files and directories that no other layer has. */
-function chooseFiles(sources: readonly string[], used: Set<string>): readonly string[] {
+function chooseFiles(sources: readonly string[], used: Set<string>, enough: number = LAYER_BYTES): readonly string[] {
   const chosen: string[] = [];
   let bytes = 0;
   const visit = (path: string): void => {
     const status = lstatSync(`/${path}`);
     const wanted = status.isDirectory() || status.isSymbolicLink() || (status.isFile() && status.size <= LARGEST_FILE);
-    if (!wanted || bytes >= LAYER_BYTES) return;
+    if (!wanted || bytes >= enough) return;
     if (!used.has(path)) chosen.push(path);
     used.add(path);
     bytes += status.isFile() ? status.size : 0;
