@@ -14,6 +14,7 @@ import { type Digest, MEDIA_TYPE, describe, makeDigest } from "../../oci/descrip
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import type { Reference } from "../../oci/reference.ts";
+import type { CgroupRecord } from "../../plan/cgroup-plan.ts";
 import { changeDefaults } from "./config-changes.ts";
 import { type ContainerAccess, containerChanges, mountPointsOf, openContainer } from "./container-files.ts";
 import { type ImageContext, addContent } from "./image-context.ts";
@@ -114,10 +115,29 @@ async function whilePaused<Result>(
 ): Promise<Result> {
   const { cgroup } = state.config;
   if (!pause || cgroup === null || state.status !== "running" || isFrozen(cgroup)) return work();
-  await setFrozen(cgroup, true);
+  const letGo = endsPause(cgroup);
   try {
+    await setFrozen(cgroup, true);
     return await work();
   } finally {
-    await setFrozen(cgroup, false);
+    await letGo();
   }
+}
+
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Whatever ends this process, but for SIGKILL, lets the container go on first. @returns what does so at the usual end. */
+function endsPause(cgroup: CgroupRecord): () => Promise<void> {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    void letGo().finally(() => process.kill(process.pid, signal));
+  };
+  const letGo = async (): Promise<void> => {
+    try {
+      await setFrozen(cgroup, false);
+    } finally {
+      for (const signal of ENDING_SIGNALS) process.off(signal, onSignal);
+    }
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, onSignal);
+  return letGo;
 }
