@@ -1,6 +1,7 @@
 /** The code behind `pycri spec`. */
 
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { callerContext } from "../engine/request/caller-context.ts";
 import { specOfRun } from "../engine/spec.ts";
 import { RuntimeError } from "../errors.ts";
@@ -13,16 +14,38 @@ import { runOptionsOf } from "./run-options.ts";
 import type { SpecValues } from "./spec.ts";
 
 export async function execute({ values, operands }: Invocation<SpecValues>): Promise<number> {
-  const { spec, warnings } = await specOfRun(runOptionsOf(values, operands), imageChoiceOf(values), {
-    environment: process.env,
-    caller: callerContext(process.env, values.tty === true, writeWarning),
-    imageSettings: (home) => readImageSettings(process.env, home),
-  });
+  const bundle = values.bundle === undefined ? null : resolve(values.bundle);
+  if (bundle !== null && values.output !== undefined) {
+    throw new RuntimeError("INVALID_ARGUMENT", "Cannot use --bundle together with --output", {
+      hint: "A bundle's Spec is its config.json.",
+    });
+  }
+  if (bundle !== null) makeDirectory(bundle);
+  const { spec, warnings } = await specOfRun(
+    runOptionsOf(values, operands),
+    imageChoiceOf(values),
+    {
+      environment: process.env,
+      caller: callerContext(process.env, values.tty === true, writeWarning),
+      imageSettings: (home) => readImageSettings(process.env, home),
+    },
+    bundle,
+  );
   warnings.forEach(writeWarning);
   const text = `${formatSpec(spec)}\n`;
-  if (values.output === undefined) writeOutput(text);
-  else writeFile(values.output, text);
+  const file = bundle === null ? values.output : `${bundle}/config.json`;
+  if (file === undefined) writeOutput(text);
+  else writeFile(file, text);
   return 0;
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "EIO";
+    throw new RuntimeError("IO", `Cannot make "${path}": ${code}`, { cause, details: { path, errno: code } });
+  }
 }
 
 function writeFile(path: string, text: string): void {

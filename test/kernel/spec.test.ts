@@ -11,7 +11,10 @@ import { inside } from "../support/inside.ts";
 import { kernelTest, newFiles } from "../support/kernel-test.ts";
 import { pathsBelow } from "../support/leftovers.ts";
 import { busyboxRoot } from "../support/root-filesystem.ts";
-import { command, pycri } from "../support/run.ts";
+import { writeImageArchive } from "../support/image-archive.ts";
+import { type RunOptions, command, pycri } from "../support/run.ts";
+import { tar } from "../support/tar.ts";
+import { busyboxLayer } from "../support/test-image.ts";
 import { makeOwned, runtimeDirectory, scratch } from "../support/scratch.ts";
 
 async function specOf(...args: readonly string[]): Promise<Spec> {
@@ -85,7 +88,79 @@ const RUNTIMES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   runc: ["runc"],
 };
 
+/** The line that has a runtime run a bundle, as the caller. */
+function runtimeLine(
+  program: string,
+  line: readonly string[],
+): readonly [line: readonly [string, ...string[]], options: RunOptions] {
+  const hide = 'mount -t tmpfs none /sys/fs/cgroup && exec setpriv --reuid "$0" --regid "$1" --clear-groups "$@"';
+  return program === "crun"
+    ? [
+        ["unshare", "--mount", "sh", "-c", hide.replace('"$1"', `"${caller.gid}"`), String(caller.uid), ...line],
+        { asSelf: true },
+      ]
+    : [line as [string, ...string[]], {}];
+}
+
+kernelTest("an image alone is refused, also of one layer; --bundle and --output exclude each other", async () => {
+  const archive = join(makeOwned(join(scratch, "spec-image")), "image.tar");
+  const config = {
+    Cmd: ["sh", "-c", "echo $A; pwd; cat file; ls -ln file gone; id -u"],
+    Env: ["A=b"],
+    WorkingDir: "/data",
+  };
+  const second = tar([
+    { name: "data/", type: "5", mode: 0o755 },
+    { name: "data/file", data: "words\n", uid: 33, gid: 44 },
+    { name: "data/.wh.gone" },
+  ]);
+  writeImageArchive(archive, [
+    { name: "docker.io/library/one:latest", layers: [busyboxLayer()], config },
+    { name: "docker.io/library/two:latest", layers: [busyboxLayer(), second], config },
+  ]);
+  assert.equal((await pycri(["load", "-i", archive])).status, 0);
+  for (const name of ["one", "two"]) {
+    const { status, stderr } = await pycri(["spec", name]);
+    assert.equal(status, 125);
+    assert.match(
+      stderr,
+      new RegExp(`the image "${name}" into an OCI Spec.*\\nhint: .*pycri spec --bundle DIR ${name}$`, "m"),
+    );
+  }
+  const both = await pycri(["spec", "-b", "x", "-o", "y", "two"]);
+  assert.equal(both.status, 125);
+  assert.match(both.stderr, /--bundle together with --output/);
+});
+
 for (const [program, argv] of Object.entries(RUNTIMES)) {
+  kernelTest(
+    `${program} runs an image of several layers out of its bundle`,
+    async (context) => {
+      if (spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0) {
+        assert.notEqual(process.env["REQUIRE_KERNEL"], "1", `${program} is not installed`);
+        context.skip(`${program} is not installed`);
+        return;
+      }
+      const state = makeOwned(join(scratch, `state-image-${program}`));
+      for (const [flags, owner] of [
+        [["--userns=single"], "0 +0"],
+        [[], "33 +44"],
+      ] as const) {
+        const bundle = join(makeOwned(join(scratch, `image-${program}-${flags.length}`)), "bundle");
+        const made = await pycri(["spec", "--bundle", bundle, ...flags, "two"]);
+        assert.deepEqual(made, { status: 0, signal: null, stdout: "", stderr: "" });
+        const again = await pycri(["spec", "--bundle", bundle, ...flags, "two"]);
+        assert.match(again.stderr, /cannot make ".*\/rootfs": EEXIST/);
+        const line = [...argv, "--root", state, "run", "--bundle", bundle, `image-${program}`];
+        const { stdout, stderr } = await command(...runtimeLine(program, line));
+        assert.equal(stderr, "ls: gone: No such file or directory\n");
+        assert.match(stdout, new RegExp(`^b\\n/data\\nwords\\n-rw-r--r-- +1 ${owner} .* file\\n0\\n$`));
+      }
+      assert.equal((await pycri(["system", "check"])).stdout, "");
+    },
+    ["root"],
+  );
+
   kernelTest(
     `${program} runs it, and the command inside finds the same`,
     async (context) => {
@@ -100,14 +175,7 @@ for (const [program, argv] of Object.entries(RUNTIMES)) {
       const spec = await specOf(...flags, busyboxRoot(), "sh", "-c", INSIDE);
       writeFileSync(join(bundle, "config.json"), JSON.stringify(spec));
       const line = [...argv, "--root", state, "run", "--bundle", bundle, `spec-${program}`];
-      const hide = 'mount -t tmpfs none /sys/fs/cgroup && exec setpriv --reuid "$0" --regid "$1" --clear-groups "$@"';
-      const { status, stdout, stderr } =
-        program === "crun"
-          ? await command(
-              ["unshare", "--mount", "sh", "-c", hide.replace('"$1"', `"${caller.gid}"`), String(caller.uid), ...line],
-              { asSelf: true },
-            )
-          : await command(line as unknown as [string, ...string[]]);
+      const { status, stdout, stderr } = await command(...runtimeLine(program, line));
       assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
       assert.equal(stdout.trimEnd(), await inside(flags, INSIDE));
     },
