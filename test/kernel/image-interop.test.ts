@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chownSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { MEDIA_TYPE } from "../../src/oci/descriptor.ts";
@@ -16,7 +17,7 @@ import { reasonToSkip } from "../support/kernel-test.ts";
 import { type MadeImage, describeBlob, makeImage, sha256, uploadImage } from "../support/made-image.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { type RunOptions, command, outcomeOf, pycri, startPycri } from "../support/run.ts";
-import { makeOwned, scratch } from "../support/scratch.ts";
+import { makeOwned, pycriCommand, scratch } from "../support/scratch.ts";
 import { type Member, tar } from "../support/tar.ts";
 import { busyboxLayer } from "../support/test-image.ts";
 import { asNamespaceRoot, newDirectory } from "../support/unpack.ts";
@@ -298,6 +299,23 @@ interopTest("several images in one archive, written by each for the other", asyn
     assert.equal((await back.ok("images", "-q")).trim().split("\n").length, 2);
     assert.equal(await back.ok("run", NAME), OUTPUT);
   }
+});
+
+interopTest("save to a pipe writes what it writes to a file, and load reads it from one", async () => {
+  const store = newStore();
+  await store.ok("load", "-i", give(newPath("image.tar"), tar(oldDockerArchive())));
+  for (const format of ["docker-archive", "oci-archive"]) {
+    const path = newPath("saved");
+    await store.ok("save", "--format", format, "-o", path, NAME);
+    const child = startPycri(["save", "--format", format, NAME], { env: store.env });
+    assert.ok(child.stdout !== null);
+    assert.ok((await buffer(child.stdout)).equals(readFileSync(path)), format);
+  }
+  const pipe = [...pycriCommand, "save", NAME].map((word) => `'${word}'`).join(" ");
+  const other = newStore();
+  const load = `XDG_DATA_HOME=${other.env["XDG_DATA_HOME"]} '${pycriCommand.join("' '")}' load`;
+  assert.equal(await ok(["sh", "-c", `${pipe} | ${load}`], { env: store.env }), `Loaded image: ${NAME}\n`);
+  await isTheImage(other, NAME);
 });
 
 interopTest("what push writes, podman and skopeo pull", async () => {

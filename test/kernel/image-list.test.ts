@@ -93,6 +93,9 @@ kernelTest("history tells the steps, newest first", async () => {
   assert.match(heading ?? "", /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT$/);
   assert.match(row ?? "", /^[0-9a-f]{12} +\d+ years ago +step 0 +1\.5kB$/);
   assert.equal(await ok("history", "--format", "{{.CreatedBy}}", "old:1"), "step 0\n");
+  const id = await ok("images", "-q", "--no-trunc", "old:1");
+  assert.equal(await ok("history", "-q", "--no-trunc", "old:1"), id);
+  assert.equal(await ok("history", "-q", "old:1"), `${id.slice("sha256:".length, "sha256:".length + 12)}\n`);
 });
 
 kernelTest("image prune takes what is old enough and marked, named ones with --all only", async () => {

@@ -503,7 +503,59 @@ registryTest("--pull: missing, never, newer and always", async () => {
   await store.fails(/HTTP 404/, "run", "--pull", "always", name);
   proxy.spoil = (_request, response) => void response.writeHead(400).end();
   assert.equal((await asks("--pull", "newer"))[0], "two");
+  // A registry that is away: nothing listens on port 1.
+  const away = "127.0.0.1:1/away:1";
+  await store.ok("tag", name, away);
+  assert.equal(await store.ok("run", "--pull", "newer", away), "two");
+  await store.fails(/cannot reach "http:\/\/127\.0\.0\.1:1": ECONNREFUSED/, "run", "--pull", "always", away);
 });
+
+registryTest(
+  "a stored image for another platform is not what missing asks for, and runs with --platform alone",
+  async () => {
+    const other = process.arch === "arm64" ? "linux/amd64" : "linux/arm64";
+    const images = [other, HOST_PLATFORM].map(
+      (platform) =>
+        [
+          platform,
+          makeImage({ layers: [busyboxLayer(), words(platform)], config: { Cmd: ["cat", "text"] }, platform }),
+        ] as const,
+    );
+    for (const [, image] of images) await uploadImage(registry.host, "stored", "part", image);
+    await uploadManifest(registry.host, "stored", "1", makeIndex(images));
+    proxy.spoil = (_request, _response, pass) => pass();
+    const name = `${proxy.host}/stored:1`;
+    const store = newStore();
+    // The files are this machine's, whatever the image says.
+    assert.equal(await store.ok("run", "--platform", other, name), other);
+    assert.equal(await store.ok("run", "--platform", HOST_PLATFORM, name), HOST_PLATFORM);
+    const from = proxy.log.length;
+    assert.equal(await store.ok("run", name), HOST_PLATFORM);
+    assert.equal(proxy.log.length, from);
+  },
+);
+
+registryTest(
+  "registries.conf.d adds to registries.conf of the configuration directory, in the order of names",
+  async () => {
+    const image = makeImage({ layers: [busyboxLayer(), words("by alias")], config: { Cmd: ["cat", "text"] } });
+    await uploadImage(registry.host, "drop/in", "1", image);
+    const config = makeOwned(join(scratch, "drop-in"));
+    const folder = makeOwned(join(config, "containers"));
+    const give = (path: string, text: string): void => {
+      writeFileSync(path, text);
+      chownSync(path, caller.uid, caller.gid);
+    };
+    give(join(folder, "registries.conf"), 'unqualified-search-registries = ["nowhere.invalid"]\n');
+    const more = makeOwned(join(folder, "registries.conf.d"));
+    give(join(more, "10-first.conf"), '[aliases]\n"short" = "nowhere.invalid/x"\n');
+    give(join(more, "20-second.conf"), `[aliases]\n"short" = "${registry.host}/drop/in:1"\n`);
+    give(join(more, "30-not"), '[aliases]\n"short" = "nowhere.invalid/y"\n');
+    const { env } = newStore();
+    const { status, stdout, stderr } = await pycri(["run", "short"], { env: { ...env, XDG_CONFIG_HOME: config } });
+    assert.deepEqual([status, stdout], [0, "by alias"], stderr);
+  },
+);
 
 registryTest("registries.conf: search list, aliases, mirrors, another location, blocked", async () => {
   const image = (text: string): MadeImage =>
