@@ -95,10 +95,9 @@ kernelTest(
         [["--pause=false"], false],
       ] as const) {
         const child = startPycri(["commit", ...flags, "writer", "paused"], { env: place?.env ?? {} });
-        let ended = false;
-        const outcome = outcomeOf(child).finally(() => (ended = true));
+        const outcome = outcomeOf(child);
         let seen = false;
-        while (!ended) {
+        while (child.exitCode === null && child.signalCode === null) {
           seen ||= writer.frozen();
           await setImmediate();
         }
