@@ -1,9 +1,9 @@
 /** The code behind `pycri spec`. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { callerContext } from "../engine/request/caller-context.ts";
-import { specOfRun } from "../engine/spec.ts";
+import { type SpecOfRun, specOfRun } from "../engine/spec.ts";
 import { RuntimeError } from "../errors.ts";
 import { readImageSettings } from "../host/image-settings.ts";
 import { formatSpec } from "../oci/format-spec.ts";
@@ -20,17 +20,20 @@ export async function execute({ values, operands }: Invocation<SpecValues>): Pro
       hint: "A bundle's Spec is its config.json.",
     });
   }
-  if (bundle !== null) makeDirectory(bundle);
-  const { spec, warnings } = await specOfRun(
-    runOptionsOf(values, operands),
-    imageChoiceOf(values),
-    {
-      environment: process.env,
-      caller: callerContext(process.env, values.tty === true, writeWarning),
-      imageSettings: (home) => readImageSettings(process.env, home),
-    },
-    bundle,
-  );
+  const made = bundle !== null && makeDirectory(bundle);
+  const context = {
+    environment: process.env,
+    caller: callerContext(process.env, values.tty === true, writeWarning),
+    imageSettings: (home: string | null) => readImageSettings(process.env, home),
+  };
+  let result: SpecOfRun;
+  try {
+    result = await specOfRun(runOptionsOf(values, operands), imageChoiceOf(values), context, bundle);
+  } catch (error) {
+    if (bundle !== null && made) rmdirSync(bundle);
+    throw error;
+  }
+  const { spec, warnings } = result;
   warnings.forEach(writeWarning);
   const text = `${formatSpec(spec)}\n`;
   const file = bundle === null ? values.output : `${bundle}/config.json`;
@@ -39,11 +42,14 @@ export async function execute({ values, operands }: Invocation<SpecValues>): Pro
   return 0;
 }
 
-function makeDirectory(path: string): void {
+/** @returns false when it is there already. */
+function makeDirectory(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true });
+    mkdirSync(path);
+    return true;
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "EIO";
+    if (code === "EEXIST") return false;
     throw new RuntimeError("IO", `Cannot make "${path}": ${code}`, { cause, details: { path, errno: code } });
   }
 }

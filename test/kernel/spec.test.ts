@@ -127,6 +127,10 @@ kernelTest("an image alone is refused, also of one layer; --bundle and --output 
       new RegExp(`the image "${name}" into an OCI Spec.*\\nhint: .*pycri spec --bundle DIR ${name}$`, "m"),
     );
   }
+  const folder = makeOwned(join(scratch, "spec-failed"));
+  const absent = await pycri(["spec", "--bundle", join(folder, "bundle"), "--pull=never", "not-stored"]);
+  assert.match(absent.stderr, /no image "not-stored" is stored/);
+  assert.deepEqual(pathsBelow(folder), []);
   const both = await pycri(["spec", "-b", "x", "-o", "y", "two"]);
   assert.equal(both.status, 125);
   assert.match(both.stderr, /--bundle together with --output/);
