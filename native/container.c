@@ -116,6 +116,8 @@ static int run_operation(const struct container *container, const struct operati
 		return pivot_stage();
 	case OP_MAKE_DIRECTORY:
 		return make_directory(&operation->make_directory);
+	case OP_MAKE_DIRECTORY_LIKE:
+		return make_directory_like(&operation->make_directory_like);
 	case OP_MAKE_FILE:
 		return make_file(&operation->make_file);
 	case OP_MAKE_SYMLINK:

@@ -100,6 +100,26 @@ int make_directory(const struct op_make_directory *op)
 	return S_ISDIR(status.st_mode) ? 0 : fail_with(ENOTDIR, op->path);
 }
 
+int make_directory_like(const struct op_make_directory_like *op)
+{
+	struct stat like;
+	const char *name;
+
+	OWNED_FD model = open_path(op->anchor, op->like);
+	if (model < 0 || fstat(model, &like) < 0)
+		return fail(op->like);
+	OWNED_FD parent = open_parent(op->anchor, op->path, &name);
+	if (parent < 0)
+		return fail(op->path);
+	if (mkdirat(parent, name, 0700) < 0)
+		return errno == EEXIST ? 0 : fail(op->path);
+	/* After the owner: chown(2) takes set-id bits away. */
+	if (fchownat(parent, name, like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(parent, name, like.st_mode & 07777, 0) < 0)
+		return fail(op->path);
+	return 0;
+}
+
 int make_file(const struct op_make_file *op)
 {
 	OWNED_FD fd = open_or_create(op->anchor, op->path, false, op->mode);

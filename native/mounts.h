@@ -16,6 +16,7 @@ int enter_stage(const struct op_enter_stage *op);
 int pivot_stage(void);
 int make_directory(const struct op_make_directory *op);
 int make_file(const struct op_make_file *op);
+int make_directory_like(const struct op_make_directory_like *op);
 int make_symlink(const struct op_make_symlink *op);
 int mount_new(const struct op_mount *op);
 int attach(const struct op_attach *op);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x72637970u
-#define WIRE_VERSION 0x151e3d1u
+#define WIRE_VERSION 0xfc9ef922u
 
 enum {
 	SLOT_LIMIT = 512,
@@ -103,6 +103,7 @@ enum {
 	OP_ENTER_STAGE = 79,
 	OP_PIVOT_STAGE = 80,
 	OP_MAKE_DIRECTORY = 81,
+	OP_MAKE_DIRECTORY_LIKE = 119,
 	OP_MAKE_FILE = 82,
 	OP_MAKE_SYMLINK = 83,
 	OP_MOUNT = 84,
@@ -319,6 +320,12 @@ struct op_make_directory {
 	uint32_t mode;
 };
 
+struct op_make_directory_like {
+	uint32_t anchor;
+	const char *path;
+	const char *like;
+};
+
 struct op_make_file {
 	uint32_t anchor;
 	const char *path;
@@ -527,6 +534,7 @@ struct operation {
 		struct op_open_tree open_tree;
 		struct op_enter_stage enter_stage;
 		struct op_make_directory make_directory;
+		struct op_make_directory_like make_directory_like;
 		struct op_make_file make_file;
 		struct op_make_symlink make_symlink;
 		struct op_mount mount;
@@ -602,6 +610,7 @@ struct operation {
 	X(OP_ENTER_STAGE, SECTION_CONTAINER, 2, "enterStage") \
 	X(OP_PIVOT_STAGE, SECTION_CONTAINER, 0, "pivotStage") \
 	X(OP_MAKE_DIRECTORY, SECTION_CONTAINER, 3, "makeDirectory") \
+	X(OP_MAKE_DIRECTORY_LIKE, SECTION_CONTAINER, 3, "makeDirectoryLike") \
 	X(OP_MAKE_FILE, SECTION_CONTAINER, 3, "makeFile") \
 	X(OP_MAKE_SYMLINK, SECTION_CONTAINER, 3, "makeSymlink") \
 	X(OP_MOUNT, SECTION_CONTAINER, 5, "mount") \
@@ -709,6 +718,9 @@ struct operation {
 	X(make_directory, anchor, FIELD_ANCHOR, "anchor") \
 	X(make_directory, path, FIELD_STRING, "path") \
 	X(make_directory, mode, FIELD_U32, "mode") \
+	X(make_directory_like, anchor, FIELD_ANCHOR, "anchor") \
+	X(make_directory_like, path, FIELD_STRING, "path") \
+	X(make_directory_like, like, FIELD_STRING, "like") \
 	X(make_file, anchor, FIELD_ANCHOR, "anchor") \
 	X(make_file, path, FIELD_STRING, "path") \
 	X(make_file, mode, FIELD_U32, "mode") \

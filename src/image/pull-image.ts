@@ -163,7 +163,7 @@ async function pullFrom(
       names: reference.tag === null ? [] : [reference],
       repoDigests: [...new Set([repoDigest(reference, top.digest), repoDigest(reference, fetched.digest)])],
       fetchLayer: async (layer) => {
-        await using lock = await store.lockWork("blob", digestHex(layer.digest));
+        await using lock = await store.lockBlob(digestHex(layer.digest));
         if ((await store.blobSize(layer.digest)) !== null) return;
         const ingest = await BlobIngest.open(store, layer);
         const report = (): void => {
@@ -202,7 +202,7 @@ function repoDigest(reference: Reference, digest: Digest): string {
 
 async function fetchConfig(client: RegistryClient, store: ImageStore, manifest: ImageManifest): Promise<Uint8Array> {
   const { config } = manifest;
-  await using lock = await store.lockWork("blob", digestHex(config.digest));
+  await using lock = await store.lockBlob(digestHex(config.digest));
   if ((await store.blobSize(config.digest)) !== null) return await store.readDocument(config.digest);
   const ingest = await BlobIngest.open(store, config);
   try {

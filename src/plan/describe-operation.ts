@@ -112,6 +112,8 @@ export function describeOperation(operation: Operation, uses: SlotUses): string 
       return "make the stage the root, the host's files below /old";
     case "makeDirectory":
       return `make the directory ${place(operation.anchor, operation.path)}`;
+    case "makeDirectoryLike":
+      return `make the directory ${place(operation.anchor, operation.path)} with owner and mode of "${operation.like}"`;
     case "makeFile":
       return `make the file ${place(operation.anchor, operation.path)}`;
     case "makeSymlink":

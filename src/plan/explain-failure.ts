@@ -101,6 +101,7 @@ function explain(
           : {}),
       };
     case "makeDirectory":
+    case "makeDirectoryLike":
     case "makeFile":
     case "makeSymlink":
       return explainCreation(operation.anchor, errno);

@@ -242,6 +242,8 @@ export const CONTAINER_OPERATIONS = {
   pivotStage: { code: 80, fields: {} },
   /** mkdir -p. With `anchor` root, missing parents are made 0755 inside the root. An existing directory is fine. */
   makeDirectory: { code: 81, fields: { anchor: "anchor", path: "string", mode: "u32" } },
+  /** The same with owner and mode of the directory `like`, at the same anchor. An existing directory keeps its own. */
+  makeDirectoryLike: { code: 119, fields: { anchor: "anchor", path: "string", like: "string" } },
   /** An empty file unless one exists; parents as `makeDirectory`. */
   makeFile: { code: 82, fields: { anchor: "anchor", path: "string", mode: "u32" } },
   /** symlink(2); an existing entry is left alone. */

@@ -164,9 +164,14 @@ function planOverlay(
     sources.push({ op: "openTree", slot: layer, path: writes.path, recursive: 1 });
     stage.push(attachToStage(layer, STAGE.layer, 0n, propagation));
   }
-  // Both below one mount, as overlayfs wants. The upper layer's own mode is the mode of the container's "/".
+  // Both below one mount, as overlayfs wants. Owner and mode of the upper layer are those of the container's "/": an image
+  // says what they are, whereas a directory's may be those of a temporary one, closed to all but its owner.
+  const [topLayer] = lowerLayers ?? [];
+  const upper = `${STAGE.layer}/upper`;
   stage.push(
-    makeStageDirectory(`${STAGE.layer}/upper`, 0o755),
+    topLayer === undefined
+      ? makeStageDirectory(upper, 0o755)
+      : { op: "makeDirectoryLike", anchor: ANCHOR.stage, path: upper, like: `${STAGE.lower}/${topLayer}` },
     makeStageDirectory(`${STAGE.layer}/work`, 0o700),
     makeStageDirectory(STAGE.root, 0o755),
   );
@@ -181,7 +186,7 @@ function planOverlay(
   // One by one since Linux 6.7, for images with some sixty layers and more.
   const lowerOptions =
     together.length <= LONGEST_PARAMETER ? [together] : lowerNames.map((name) => `lowerdir+=${name}`);
-  const writable = [`upperdir=${STAGE.layer}/upper`, `workdir=${STAGE.layer}/work`];
+  const writable = [`upperdir=${upper}`, `workdir=${STAGE.layer}/work`];
   const layers = [together, ...writable].join(",");
   const overlay = slots.take();
   const kernelOverlay: readonly ContainerOperation[] = [

@@ -9,10 +9,10 @@ import { chownSync, lstatSync, readFileSync, readdirSync, readlinkSync, writeFil
 import { join } from "node:path";
 import { DEFAULT_LIMITS, type LayerLimits } from "../../src/image/layer/limits.ts";
 import type {
-  UnpackAnswer,
+  LayerRequest,
+  Outcome as Answered,
   UnpackJob,
   UnpackReport,
-  UnpackRequest,
   WorkerFailure,
   WorkerJob,
 } from "../../src/image/worker/jobs.ts";
@@ -60,6 +60,7 @@ export async function unpack(archive: Uint8Array, options: UnpackOptions = {}): 
   chownSync(blob, caller.uid, caller.gid);
   const single = options.single === true;
   const job: UnpackJob = {
+    op: "unpack",
     blob,
     directory,
     bottom: options.upper !== true,
@@ -68,10 +69,10 @@ export async function unpack(archive: Uint8Array, options: UnpackOptions = {}): 
     diffId: options.diffId ?? null,
     zstdProgram: options.zstdProgram ?? null,
   };
-  const request = `${JSON.stringify({ number: 0, job } satisfies UnpackRequest)}\n`;
+  const request = `${JSON.stringify({ number: 0, job } satisfies LayerRequest)}\n`;
   const { status, stdout, stderr } = await runWorker({ op: "serve" }, request, single);
   assert.equal(status, 0, `the worker died: ${stderr}`);
-  const { outcome } = JSON.parse(stdout) as UnpackAnswer;
+  const { outcome } = JSON.parse(stdout) as { readonly outcome: Answered<UnpackReport> };
   return outcome.kind === "done"
     ? { directory, report: outcome.report, failure: null }
     : { directory, report: null, failure: outcome.failure };

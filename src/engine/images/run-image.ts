@@ -47,12 +47,18 @@ export async function prepareImage(
   if (manifest.kind !== "manifest") throw new Error("an image record names an image manifest");
   const chain = chainIds(config.diffIds);
   await using unpacker = new LayerUnpacker(namespace);
+  const layers: Promise<unknown>[] = [];
   await forEachParallel([...chain.entries()], context.parallel, async ([index, chainId]) => {
     const diffId = config.diffIds[index];
     const blob = manifest.layers[index]?.digest;
     if (diffId === undefined || blob === undefined) throw new Error("layers and diff ids are as many");
     const parent = chain[index - 1] ?? null;
-    await ensureLayer(store, namespace, unpacker, { blob, diffId, chainId, parent, limits, onUnpack: () => {} });
+    // They begin in order, so the one below has begun.
+    const below = layers[index - 1] ?? Promise.resolve();
+    const onUnpack = (): void => {};
+    const layer = ensureLayer(store, namespace, unpacker, { blob, diffId, chainId, parent, limits, onUnpack, below });
+    layers[index] = layer;
+    await layer;
   });
   const names = chain.map((chainId) => layerName(chainId, namespace.idsKey)).toReversed();
   const [top] = names;

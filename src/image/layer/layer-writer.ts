@@ -67,6 +67,11 @@ export interface LayerReport {
   /** What was left out, in words; the first hundred. */
   readonly notes: readonly string[];
   readonly recordedOwners: readonly RecordedOwner[];
+  /**
+   * Directories that the archive goes through and does not list, as byte strings without a leading slash, parents first:
+   * what they are like is for the layers below to say (`inherit-directories.ts`). "" is the root.
+   */
+  readonly implied: readonly string[];
 }
 
 interface DirectoryAttributes {
@@ -91,6 +96,7 @@ export class LayerWriter {
   /** Modes and times of directories, set at the end: until then entries are being made in them. */
   readonly #directories = new Map<string, DirectoryAttributes>();
   readonly #owners = new Map<string, RecordedOwner>();
+  readonly #implied = new Set<string>();
   readonly #plain: boolean;
 
   constructor(options: LayerWriterOptions) {
@@ -98,6 +104,7 @@ export class LayerWriter {
     this.#plain = options.content === "files";
     this.#account = options.account;
     this.#known.set(options.root, options.root);
+    this.#implied.add(options.root);
   }
 
   /** Make an entry; the sink takes a file's contents. */
@@ -143,6 +150,7 @@ export class LayerWriter {
       bytes: this.#account.bytes,
       notes: this.#notes,
       recordedOwners: [...this.#owners.values()],
+      implied: [...this.#implied].map((path) => path.slice(this.#options.root.length + 1)),
     };
   }
 
@@ -225,6 +233,7 @@ export class LayerWriter {
     this.#setOwner(entry, path);
     this.#setAttributes(entry, path);
     this.#directories.set(path, { mode: entry.mode, mtime: entry.mtime });
+    this.#implied.delete(path);
   }
 
   #makeSymlink(entry: TarEntry, path: string): void {
@@ -264,7 +273,7 @@ export class LayerWriter {
   }
 
   /**
-   * Make parents that the archive has not listed, 0755 and root's, as Docker does.
+   * Make parents that the archive has not listed, 0755 and root's until the layers below are asked.
    * @returns the path without symlinks, by which a directory's attributes are kept: a symlink may lead elsewhere later.
    */
   #makeParents(components: readonly string[], name: string): string {
@@ -287,6 +296,7 @@ export class LayerWriter {
     if (status === undefined) {
       this.#account.addEntry();
       mkdirSync(this.#fsPath(path), PARENT_MODE);
+      this.#implied.add(path);
     } else if (isWhiteout(status)) {
       this.#remove(path, status);
       mkdirSync(this.#fsPath(path), PARENT_MODE);
@@ -342,8 +352,8 @@ export class LayerWriter {
     rmSync(this.#fsPath(path), { recursive: true });
     this.#forgetKnown();
     const below = `${path}/`;
-    for (const map of [this.#directories, this.#owners]) {
-      for (const other of map.keys()) if (other === path || other.startsWith(below)) map.delete(other);
+    for (const kept of [this.#directories, this.#owners, this.#implied]) {
+      for (const other of kept.keys()) if (other === path || other.startsWith(below)) kept.delete(other);
     }
   }
 

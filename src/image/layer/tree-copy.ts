@@ -27,16 +27,23 @@ export function copyTree(layers: readonly string[], target: string): void {
   const copy = (node: TreeNode): void => {
     const place = placeIn(target, node.path);
     if (!copyContent(node, place, links)) return;
-    const { status } = node;
-    if (status.isDirectory()) for (const child of childNodes(node)) copy(child);
-    lchownSync(place, status.uid, status.gid);
-    // After chown(2), which takes the set-id bits away.
-    if (!status.isSymbolicLink()) chmodSync(place, status.mode & 0o7777);
-    copyAttributes(node, place);
-    // Last: everything above changes a directory's.
-    setPathTime(place, timestampOf(lstatSync(node.location, { bigint: true }).mtimeNs));
+    if (node.status.isDirectory()) for (const child of childNodes(node)) copy(child);
+    copyMetadata(node, place);
   };
   copy(rootNode(layers));
+}
+
+/** Gives a file the owner, mode, extended attributes and time of another, but not what they say to overlayfs. */
+export function copyMetadata(
+  { location, status }: Pick<TreeNode, "location" | "status">,
+  place: string | Buffer,
+): void {
+  lchownSync(place, status.uid, status.gid);
+  // After chown(2), which takes the set-id bits away.
+  if (!status.isSymbolicLink()) chmodSync(place, status.mode & 0o7777);
+  copyAttributes(location, place);
+  // Last: everything above changes a directory's.
+  setPathTime(place, timestampOf(lstatSync(location, { bigint: true }).mtimeNs));
 }
 
 /** @returns false when nothing is left to be set: another name of a file that was copied, or what is not copied at all. */
@@ -60,7 +67,7 @@ function copyContent(node: TreeNode, place: string | Buffer, links: Map<string, 
   return true;
 }
 
-function copyAttributes({ location }: TreeNode, place: string | Buffer): void {
+function copyAttributes(location: string | Buffer, place: string | Buffer): void {
   for (const name of listAttributes(location)) {
     const value = readAttribute(location, name);
     if (value === null || attributeFate(name, Buffer.from(value).toString("latin1")) !== "set") continue;

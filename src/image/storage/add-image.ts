@@ -14,7 +14,7 @@ import { LayerUnpacker } from "../worker/layer-unpacker.ts";
 import type { WorkerNamespace } from "../worker/run-worker.ts";
 import { type ImageRecord, updateImageRecords, withImage } from "./image-records.ts";
 import type { ImageStore } from "./image-store.ts";
-import { chainIds, ensureLayer } from "./layer-store.ts";
+import { type LayerRequest, chainIds, ensureLayer } from "./layer-store.ts";
 
 export interface ImageParts {
   readonly manifestDigest: Digest;
@@ -65,17 +65,18 @@ export async function addImage(parts: ImageParts, options: AddImageOptions): Pro
   const { manifest } = parts;
   const config = parseImageParts(parts);
   const chain = chainIds(config.diffIds);
-  const sizes: number[] = [];
+  const sizes: Promise<number>[] = [];
   await using unpacker = new LayerUnpacker(options.namespace);
   await forEachParallel([...manifest.layers.entries()], options.parallel, async ([index, layer]) => {
     const diffId = config.diffIds[index];
     const chainId = chain[index];
     if (diffId === undefined || chainId === undefined) throw new Error("layers and diff ids are as many");
-    sizes[index] = await addLayer(options, unpacker, layer, {
-      diffId,
-      chainId,
-      parent: chain[index - 1] ?? null,
-    });
+    const parent = chain[index - 1] ?? null;
+    // They begin in order, so the one below has begun.
+    const below = sizes[index - 1] ?? Promise.resolve();
+    const size = addLayer(options, unpacker, layer, { diffId, chainId, parent, below });
+    sizes[index] = size;
+    await size;
   });
 
   await store.writeDocument(manifest.config.digest, parts.configBytes);
@@ -85,7 +86,7 @@ export async function addImage(parts: ImageParts, options: AddImageOptions): Pro
     manifest: parts.manifestDigest,
     created: config.created,
     platform: formatPlatform(config.platform),
-    size: sizes.reduce((sum, size) => sum + size, 0),
+    size: (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0),
     repoDigests: options.repoDigests,
   };
   return updateImageRecords(store, (records) => {
@@ -99,7 +100,7 @@ async function addLayer(
   options: AddImageOptions,
   unpacker: LayerUnpacker,
   layer: Descriptor,
-  place: { readonly diffId: Digest; readonly chainId: Digest; readonly parent: Digest | null },
+  place: Pick<LayerRequest, "diffId" | "chainId" | "parent" | "below">,
 ): Promise<number> {
   const { store, namespace, limits, onLayer } = options;
   const { digest } = layer;

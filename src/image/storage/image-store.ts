@@ -112,11 +112,19 @@ export class ImageStore {
   }
 
   /**
-   * Be the only one who fetches this blob or unpacks this layer. 256 locks serve all of either kind, so that lock files do
-   * not pile up; a holder must not take a second one of its kind.
+   * Be the only one who fetches this blob. 256 locks serve all blobs, so that lock files do not pile up; a holder must not
+   * take a second one.
    */
-  async lockWork(kind: "blob" | "layer", hex: string): Promise<StoreLock> {
-    return takeLock(this.path("locks", `${kind}-${hex.slice(0, 2)}.lock`), "exclusive");
+  async lockBlob(hex: string): Promise<StoreLock> {
+    return takeLock(this.path("locks", `blob-${hex.slice(0, 2)}.lock`), "exclusive");
+  }
+
+  /**
+   * Be the only one who makes this layer. Each has a lock of its own, as its holder may wait for the layers below, whose
+   * holders wait for none above: nobody waits in a circle.
+   */
+  async lockLayer(hex: string): Promise<StoreLock> {
+    return takePassingLock(this.path("locks", `layer-${hex}.lock`));
   }
 
   /** A new name in `staging` or `ingest` that nobody else uses. */

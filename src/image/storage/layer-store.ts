@@ -7,10 +7,12 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { RuntimeError } from "../../errors.ts";
 import { type Digest, digestHex, makeDigest } from "../../oci/descriptor.ts";
 import { readJson } from "../../oci/json-reader.ts";
 import { flushFileSystem } from "../../sys/flush.ts";
 import { tryLockFile } from "../../sys/whole-file-lock.ts";
+import { textOfBytes } from "../layer/entry-path.ts";
 import type { RecordedOwner } from "../layer/layer-writer.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 import type { LayerUnpacker } from "../worker/layer-unpacker.ts";
@@ -41,6 +43,8 @@ export interface LayerRequest {
   readonly limits: LayerLimits;
   /** It is not there and is being unpacked now. */
   readonly onUnpack: () => void;
+  /** Settles when the layers below are there. */
+  readonly below: Promise<unknown>;
 }
 
 const RECORD = "layer.json";
@@ -102,7 +106,7 @@ export async function ensureLayer(
 ): Promise<{ readonly record: LayerRecord; readonly made: boolean }> {
   const known = await readLayerRecord(store, request.chainId, namespace.idsKey);
   if (known !== null) return { record: known, made: false };
-  await using lock = await store.lockWork("layer", digestHex(request.chainId));
+  await using lock = await store.lockLayer(digestHex(request.chainId));
   const there = await readLayerRecord(store, request.chainId, namespace.idsKey);
   if (there !== null) return { record: there, made: false };
   request.onUnpack();
@@ -126,7 +130,8 @@ async function unpack(
   try {
     const { owners, zstdProgram } = namespace;
     const { blob, limits, parent } = request;
-    const { diffId, entries, bytes, notes, recordedOwners } = await unpacker.unpack({
+    const unpacked = await unpacker.unpack({
+      op: "unpack",
       blob: store.blobPath(blob),
       directory,
       bottom: parent === null,
@@ -135,6 +140,11 @@ async function unpack(
       diffId: request.diffId,
       zstdProgram,
     });
+    const { diffId, entries, bytes, notes } = unpacked;
+    await request.below;
+    const lower = await lowerLayers(store, namespace.idsKey, parent);
+    const inherited = await inheritFrom(lower, unpacker, directory, unpacked.implied);
+    const recordedOwners = [...unpacked.recordedOwners, ...inherited];
     const record: LayerRecord = { diffId, parent, entries, bytes, notes, recordedOwners };
     await writeFileAtomically(join(staging, RECORD), JSON.stringify(record), 0o600);
     // Before the rename: a layer that has its name after a power failure has its files, too.
@@ -146,6 +156,47 @@ async function unpack(
     await runRemove(namespace, [staging]);
     throw fileError(error, `Cannot make the layer "${request.chainId}"`);
   }
+}
+
+interface LowerLayer {
+  readonly diff: string;
+  readonly record: LayerRecord;
+}
+
+/** The layers from `top` down. */
+async function lowerLayers(store: ImageStore, idsKey: string, top: Digest | null): Promise<readonly LowerLayer[]> {
+  const lower: LowerLayer[] = [];
+  for (let chainId = top; chainId !== null;) {
+    const record = await readLayerRecord(store, chainId, idsKey);
+    if (record === null) {
+      throw new RuntimeError("IO", `Cannot unpack a layer: the one below it, "${chainId}", is gone`, {
+        hint: "The image store is damaged: run pycri system check --repair, then pull the image again.",
+      });
+    }
+    lower.push({ diff: layerDiff(store, chainId, idsKey), record });
+    chainId = record.parent;
+  }
+  return lower;
+}
+
+/** @returns the owners that the layers below have recorded for the directories. */
+async function inheritFrom(
+  lower: readonly LowerLayer[],
+  unpacker: LayerUnpacker,
+  directory: string,
+  implied: readonly string[],
+): Promise<readonly RecordedOwner[]> {
+  if (lower.length === 0 || implied.length === 0) return [];
+  const inherited = await unpacker.inherit({
+    op: "inherit",
+    directory,
+    lower: lower.map(({ diff }) => diff),
+    implied,
+  });
+  return inherited.flatMap(({ path, layer }) => {
+    const name = textOfBytes(`/${path}`);
+    return lower[layer]?.record.recordedOwners.find((owner) => owner.path === name) ?? [];
+  });
 }
 
 async function existing(path: string): Promise<readonly string[]> {

@@ -10,15 +10,16 @@
  *     |<-- report as JSON, or an archive ----|   stdout; `extract` reports nothing
  *     |<-- failure as JSON, its last line ---|   stderr, with exit status 1
  * ```
- * Starting Node takes longer than unpacking a small layer, so one worker unpacks all layers of an image:
+ * Starting Node takes longer than unpacking a small layer, so one worker handles all layers of an image:
  * ```
- *     |--- UnpackRequest, a line of JSON --->|   `serve`, on stdin; each in a thread of its own that has confined
- *     |<-- UnpackAnswer, a line of JSON -----|   itself, in whatever order they are done; the end of stdin ends it
+ *     |--- LayerRequest, a line of JSON ---->|   `serve`, on stdin; archives are read in threads that have confined
+ *     |<-- LayerAnswer, a line of JSON ------|   themselves, in whatever order; the end of stdin ends it
  * ```
  */
 
 import type { ErrorCode } from "../../errors.ts";
 import type { Digest } from "../../oci/descriptor.ts";
+import type { InheritedDirectory } from "../layer/inherit-directories.ts";
 import type { LayerReport } from "../layer/layer-writer.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 
@@ -29,6 +30,7 @@ export interface ServeJob {
 
 /** Unpack a layer into `directory` and check it against its diff id. */
 export interface UnpackJob {
+  readonly op: "unpack";
   /** Absolute path of the archive. */
   readonly blob: string;
   /** Absolute path of an empty directory. */
@@ -40,6 +42,17 @@ export interface UnpackJob {
   readonly diffId: Digest | null;
   /** Path of zstd(1), or null. */
   readonly zstdProgram: string | null;
+}
+
+/** Give directories of an unpacked layer what the layers below say of them: `inherit-directories.ts`. */
+export interface InheritJob {
+  readonly op: "inherit";
+  /** Absolute path of the layer. */
+  readonly directory: string;
+  /** Absolute paths of those below, top first. */
+  readonly lower: readonly string[];
+  /** As in `LayerReport`. */
+  readonly implied: readonly string[];
 }
 
 /** Write a tar archive to stdout. */
@@ -100,19 +113,19 @@ export interface CompareJob {
 }
 
 /** A line on stdin of `serve`. */
-export interface UnpackRequest {
+export interface LayerRequest {
   readonly number: number;
-  readonly job: UnpackJob;
+  readonly job: UnpackJob | InheritJob;
 }
 
 /** A line on its stdout. */
-export interface UnpackAnswer {
+export interface LayerAnswer {
   readonly number: number;
-  readonly outcome: UnpackOutcome;
+  readonly outcome: Outcome<UnpackReport | readonly InheritedDirectory[]>;
 }
 
-export type UnpackOutcome =
-  | { readonly kind: "done"; readonly report: UnpackReport }
+export type Outcome<Report> =
+  | { readonly kind: "done"; readonly report: Report }
   | { readonly kind: "failed"; readonly failure: WorkerFailure };
 
 export interface UnpackReport extends LayerReport {

@@ -1,11 +1,12 @@
 /** One worker for all layers of an image: started with the first of them, ended with the last (`jobs.ts`). */
 
 import { createInterface } from "node:readline";
-import type { UnpackAnswer, UnpackJob, UnpackReport, UnpackRequest } from "./jobs.ts";
+import type { InheritedDirectory } from "../layer/inherit-directories.ts";
+import type { InheritJob, LayerAnswer, LayerRequest, UnpackJob, UnpackReport } from "./jobs.ts";
 import { FROM_HOST, type RunningWorker, type WorkerNamespace, failureError, startWorker } from "./run-worker.ts";
 
 interface Waiting {
-  readonly resolve: (report: UnpackReport) => void;
+  readonly resolve: (report: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -21,12 +22,20 @@ export class LayerUnpacker implements AsyncDisposable {
 
   /** Several may be under way at once. */
   async unpack(job: UnpackJob): Promise<UnpackReport> {
+    return this.#ask(job);
+  }
+
+  async inherit(job: InheritJob): Promise<readonly InheritedDirectory[]> {
+    return this.#ask(job);
+  }
+
+  async #ask<Report>(job: LayerRequest["job"]): Promise<Report> {
     this.#worker ??= this.#start();
     const { input } = this.#worker;
     const number = this.#count++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, { resolve, reject });
-      input.write(`${JSON.stringify({ number, job } satisfies UnpackRequest)}\n`);
+      input.write(`${JSON.stringify({ number, job } satisfies LayerRequest)}\n`);
     });
   }
 
@@ -35,10 +44,10 @@ export class LayerUnpacker implements AsyncDisposable {
     // Its end says more than a broken pipe.
     worker.input.on("error", () => {});
     createInterface({ input: worker.output }).on("line", (line) => {
-      const { number, outcome } = JSON.parse(line) as UnpackAnswer;
+      const { number, outcome } = JSON.parse(line) as LayerAnswer;
       const waiting = this.#waiting.get(number);
       this.#waiting.delete(number);
-      if (outcome.kind === "done") waiting?.resolve(outcome.report);
+      if (outcome.kind === "done") waiting?.resolve(outcome.report as never);
       else waiting?.reject(failureError(outcome.failure));
     });
     worker.success.then(

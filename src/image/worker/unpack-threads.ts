@@ -5,7 +5,7 @@
 
 import { availableParallelism } from "node:os";
 import { Worker, parentPort } from "node:worker_threads";
-import type { UnpackJob, UnpackOutcome, WorkerFailure } from "./jobs.ts";
+import type { Outcome, UnpackJob, UnpackReport, WorkerFailure } from "./jobs.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 
 /** V8's young generation, MB: what lives longer than a moment are large buffers, which lie outside of it. */
@@ -13,7 +13,7 @@ const LIMITS = { maxYoungGenerationSizeMb: 16 };
 
 interface Queued {
   readonly job: UnpackJob;
-  readonly resolve: (outcome: UnpackOutcome) => void;
+  readonly resolve: (outcome: Outcome<UnpackReport>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -22,7 +22,7 @@ export class UnpackThreads {
   readonly #queue: Queued[] = [];
   #count = 0;
 
-  async unpack(job: UnpackJob): Promise<UnpackOutcome> {
+  async unpack(job: UnpackJob): Promise<Outcome<UnpackReport>> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ job, resolve, reject });
       this.#next();
@@ -38,7 +38,7 @@ export class UnpackThreads {
       return;
     }
     const { job, resolve, reject } = queued;
-    const done = (outcome: UnpackOutcome): void => {
+    const done = (outcome: Outcome<UnpackReport>): void => {
       thread.off("error", reject);
       // One that met with an error is given up: whatever state it is in, no other layer sees it.
       if (outcome.kind === "done") this.#idle.push(thread);
@@ -66,7 +66,7 @@ export class UnpackThreads {
 export function serveThread(failureOf: (error: unknown) => WorkerFailure): void {
   const port = parentPort;
   if (port === null) throw new Error("the main thread has no port");
-  const unpack = async (job: UnpackJob): Promise<UnpackOutcome> => {
+  const unpack = async (job: UnpackJob): Promise<Outcome<UnpackReport>> => {
     try {
       return { kind: "done", report: await unpackLayer(job) };
     } catch (error) {

@@ -5,12 +5,13 @@ import { createInterface } from "node:readline";
 import { isMainThread } from "node:worker_threads";
 import { RuntimeError } from "../../errors.ts";
 import { confineTo } from "../../sys/confinement.ts";
+import { inheritDirectories } from "../layer/inherit-directories.ts";
 import { writeTreeArchive } from "../layer/tree-archive.ts";
 import { compareTrees } from "../layer/tree-compare.ts";
 import { copyTree } from "../layer/tree-copy.ts";
 import { extractTree } from "../layer/tree-extract.ts";
 import { fileError } from "../storage/file-error.ts";
-import type { UnpackAnswer, UnpackJob, UnpackRequest, WorkerFailure, WorkerJob } from "./jobs.ts";
+import type { InheritJob, LayerAnswer, LayerRequest, UnpackJob, WorkerFailure, WorkerJob } from "./jobs.ts";
 import { UnpackThreads, serveThread } from "./unpack-threads.ts";
 
 const INPUT_CHUNK_BYTES = 256 * 1024;
@@ -47,15 +48,23 @@ async function serve(): Promise<void> {
   const threads = new UnpackThreads();
   const answers: Promise<void>[] = [];
   for await (const line of createInterface({ input: process.stdin })) {
-    const { number, job } = JSON.parse(line) as UnpackRequest;
+    const { number, job } = JSON.parse(line) as LayerRequest;
     answers.push(answer(threads, number, job));
   }
   await Promise.all(answers);
 }
 
-async function answer(threads: UnpackThreads, number: number, job: UnpackJob): Promise<void> {
-  const outcome = await threads.unpack(job);
-  writeAll(STDOUT, `${JSON.stringify({ number, outcome } satisfies UnpackAnswer)}\n`);
+async function answer(threads: UnpackThreads, number: number, job: UnpackJob | InheritJob): Promise<void> {
+  const outcome = job.op === "unpack" ? await threads.unpack(job) : inherit(job);
+  writeAll(STDOUT, `${JSON.stringify({ number, outcome } satisfies LayerAnswer)}\n`);
+}
+
+function inherit({ directory, lower, implied }: InheritJob): LayerAnswer["outcome"] {
+  try {
+    return { kind: "done", report: inheritDirectories(directory, lower, implied) };
+  } catch (error) {
+    return { kind: "failed", failure: failureOf(error) };
+  }
 }
 
 function failureOf(thrown: unknown): WorkerFailure {
