@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { gzipSync } from "node:zlib";
 import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
-import type { UnpackAnswer, UnpackRequest } from "../../src/image/worker/jobs.ts";
+import type { LayerAnswer, LayerRequest } from "../../src/image/worker/jobs.ts";
 import { asCaller, caller } from "../support/caller.ts";
 import { kernelTest } from "../support/kernel-test.ts";
 import { environment, installationFolder, makeOwned, pycriCommand } from "../support/scratch.ts";
@@ -42,6 +42,7 @@ async function peakOf(blob: Uint8Array): Promise<number> {
   // unshare(1) becomes the worker: the process is the same.
   const child = spawn(program, args, { ...asCaller, env: environment, stdio: ["pipe", "pipe", "inherit"] });
   const job = {
+    op: "unpack",
     blob: path,
     directory,
     bottom: true,
@@ -50,10 +51,11 @@ async function peakOf(blob: Uint8Array): Promise<number> {
     diffId: null,
     zstdProgram: null,
   } as const;
-  child.stdin.write(`${JSON.stringify({ number: 0, job } satisfies UnpackRequest)}\n`);
+  child.stdin.write(`${JSON.stringify({ number: 0, job } satisfies LayerRequest)}\n`);
   let peak = 0;
   for await (const line of createInterface({ input: child.stdout })) {
-    const { outcome } = JSON.parse(line) as UnpackAnswer;
+    const { outcome } = JSON.parse(line) as LayerAnswer;
+    if (outcome.kind !== "done") child.kill();
     assert.equal(outcome.kind, "done");
     // It waits for more to do.
     const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? [];

@@ -24,7 +24,7 @@ import { type Digest, digestAlgorithm, digestHex } from "../../oci/descriptor.ts
 import { MAX_DOCUMENT_BYTES } from "../../oci/manifest.ts";
 import { syncDirectory } from "./atomic-file.ts";
 import { fileError } from "./file-error.ts";
-import { type StoreLock, takeLock, tryTakeLock } from "./store-lock.ts";
+import { type StoreLock, takeLock, takePassingLock, tryTakeLock } from "./store-lock.ts";
 
 /** `layers` is mounted into containers, whose root may be a stranger to the caller's ids; the root keeps strangers out. */
 const DIRECTORIES = ["blobs/sha256", "blobs/sha512", "layers", "containers", "ingest", "staging", "locks"];
