@@ -6,9 +6,10 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before } from "node:test";
 import { writeImageArchive } from "../support/image-archive.ts";
+import { commandWithFuse } from "../support/fuse-device.ts";
 import { kernelTest } from "../support/kernel-test.ts";
 import { pycri } from "../support/run.ts";
-import { home, makeOwned, scratch } from "../support/scratch.ts";
+import { home, makeOwned, pycriCommand, scratch } from "../support/scratch.ts";
 import { tar } from "../support/tar.ts";
 import { busyboxLayer } from "../support/test-image.ts";
 
@@ -86,38 +87,56 @@ kernelTest("keep-id and nomap show the same owners, without a copy in memory", a
   assert.equal(readdirSync(layers).length, before + 2 * 3);
 });
 
-kernelTest(
-  "where no overlay can be mounted the layers are copied into one tree, with one warning",
-  async () => {
-    const below = readdirSync(layers)
-      .map((name) => join(layers, name, "diff/opaque"))
-      .filter((path) => existsSync(path))
-      .map((path) => join(path, "mounted"));
+/** Does `use` while something is mounted below each layer that has `/opaque`: no overlay lies over such a tree. */
+async function whereNoOverlayCanBe(use: () => Promise<void>): Promise<void> {
+  const below = readdirSync(layers)
+    .map((name) => join(layers, name, "diff/opaque"))
+    .filter((path) => existsSync(path))
+    .map((path) => join(path, "mounted"));
+  for (const path of below) {
+    mkdirSync(path);
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", path]);
+  }
+  try {
+    await use();
+  } finally {
     for (const path of below) {
-      mkdirSync(path);
-      execFileSync("mount", ["-t", "tmpfs", "tmpfs", path]);
+      execFileSync("umount", [path]);
+      execFileSync("rmdir", [path]);
     }
-    try {
+  }
+}
+
+/** The mounts are in `/opaque`. */
+const LISTED = SCRIPT.replace("/opaque;", "/opaque/new;");
+const EXPECTED_LISTED = EXPECTED.replace("\n/opaque:\nnew\n", "").replace("/data:", "/opaque/new\n\n/data:");
+
+kernelTest(
+  "where no overlay can be mounted fuse-overlayfs stacks the layers, with one warning",
+  () =>
+    whereNoOverlayCanBe(async () => {
+      const script = `${LISTED}; cat /proc/mounts`;
+      const { stdout, stderr } = await commandWithFuse([...pycriCommand, "run", "layered", "sh", "-c", script]);
+      assert.equal(stderr, "pycri: warning: overlayfs cannot be mounted here; using fuse-overlayfs, which is slower\n");
+      assert.equal(stdout.slice(0, EXPECTED_LISTED.length), EXPECTED_LISTED);
+      const mounts = stdout.slice(EXPECTED_LISTED.length).split("\n");
+      const [root] = mounts.filter((line) => line.split(" ")[1] === "/");
+      assert.equal(root?.split(" ")[2], "fuse.fuse-overlayfs");
+    }),
+  ["root", "fuse"],
+);
+
+kernelTest(
+  "and without /dev/fuse or a PID namespace they are copied into one tree, with one warning",
+  () =>
+    whereNoOverlayCanBe(async () => {
       // With the host's PID namespace fuse-overlayfs is out of the question.
-      const copied = await pycri([
-        "run",
-        "--pid=host",
-        "layered",
-        "sh",
-        "-c",
-        SCRIPT.replace("/opaque;", "/opaque/new;"),
-      ]);
+      const { stdout, stderr } = await pycri(["run", "--pid=host", "layered", "sh", "-c", LISTED]);
       assert.match(
-        copied.stderr,
+        stderr,
         /^pycri: warning: overlayfs cannot be mounted here; copying the root filesystem into memory\n$/,
       );
-      assert.equal(copied.stdout, EXPECTED.replace("\n/opaque:\nnew\n", "").replace("/data:", "/opaque/new\n\n/data:"));
-    } finally {
-      for (const path of below) {
-        execFileSync("umount", [path]);
-        execFileSync("rmdir", [path]);
-      }
-    }
-  },
+      assert.equal(stdout, EXPECTED_LISTED);
+    }),
   ["root"],
 );

@@ -1,12 +1,12 @@
 /** Root filesystems that overlayfs cannot lie over. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { caller } from "../support/caller.ts";
+import { commandWithFuse } from "../support/fuse-device.ts";
 import { kernelTest } from "../support/kernel-test.ts";
 import { makeBusyboxRoot } from "../support/root-filesystem.ts";
-import { command, pycri } from "../support/run.ts";
+import { pycri } from "../support/run.ts";
 import { makeOwned, pycriCommand, scratch } from "../support/scratch.ts";
 
 kernelTest(
@@ -43,39 +43,15 @@ kernelTest(
     const root = makeBusyboxRoot("mounted-below-fuse");
     const below = join(root, "below");
     mkdirSync(below);
-    const device = join(scratch, "fuse");
-    execFileSync("mknod", ["-m", "666", device, "c", "10", "229"]);
     execFileSync("mount", ["-t", "tmpfs", "tmpfs", below]);
     try {
-      // A mount namespace of its own, in which the caller may open the device.
-      const enter = 'mount --bind "$1" /dev/fuse; exec setpriv --reuid "$2" --regid "$3" --clear-groups "${@:4}"';
       const script = "echo new >/etc/new && cat /etc/new && awk '$2 == \"/\" { print $3 }' /proc/mounts";
-      const ids = [String(caller.uid), String(caller.gid)];
-      const { status, stdout, stderr } = await command(
-        [
-          "unshare",
-          "--mount",
-          "bash",
-          "-c",
-          enter,
-          "bash",
-          device,
-          ...ids,
-          ...pycriCommand,
-          "run",
-          root,
-          "sh",
-          "-c",
-          script,
-        ],
-        { asSelf: true },
-      );
+      const { status, stdout, stderr } = await commandWithFuse([...pycriCommand, "run", root, "sh", "-c", script]);
       assert.deepEqual({ status, stdout }, { status: 0, stdout: "new\nfuse.fuse-overlayfs\n" });
       assert.equal(stderr, "pycri: warning: overlayfs cannot be mounted here; using fuse-overlayfs, which is slower\n");
       assert.equal(existsSync(join(root, "etc/new")), false);
     } finally {
       execFileSync("umount", [below]);
-      rmSync(device);
     }
   },
   ["root", "fuse"],
