@@ -16,14 +16,16 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { caller } from "../support/caller.ts";
 import { reasonToSkip } from "../support/kernel-test.ts";
 import { makeImage, uploadImage } from "../support/made-image.ts";
 import { startForwardProxy } from "../support/proxies.ts";
 import { REGISTRY_NAME, type Registry, startRegistry } from "../support/registry.ts";
-import { type Outcome, pycri } from "../support/run.ts";
+import { type Outcome, outcomeOf, pycri } from "../support/run.ts";
 import { environment, makeOwned, runtimeDirectory, scratch } from "../support/scratch.ts";
 import { tar } from "../support/tar.ts";
+import { Terminal } from "../support/terminal.ts";
 
 const skip = reasonToSkip(["registry"]);
 const registryTest = (name: string, body: () => Promise<void>): void => void test(name, { skip }, body);
@@ -114,6 +116,36 @@ registryTest("an authority for one host vouches for no other", async () => {
 
 registryTest("plain HTTP where TLS must be verified is refused", async () => {
   await refused(newStore().run(["pull", "--tls-verify", `${open.host}/a/b:1`]), /cannot reach "https:/);
+});
+
+registryTest("login asks for what is not given, and shows no password", async () => {
+  const authfile = join(makeOwned(join(scratch, "asked")), "auth.json");
+  const login = ["login", "--tls-verify=false", "--authfile", authfile, guarded.host];
+  using terminal = new Terminal();
+  const outcome = outcomeOf(terminal.start(login));
+  await terminal.sees("Username: ");
+  terminal.type("user\r");
+  await terminal.sees("Password: ");
+  terminal.type("pass:word\r");
+  await terminal.sees("Login Succeeded");
+  assert.equal((await outcome).status, 0);
+  const shown = stripVTControlCharacters(terminal.output).replaceAll("\r", "");
+  assert.equal(shown, "Username: user\nPassword: \nLogin Succeeded\n");
+  const auth = Buffer.from("user:pass:word").toString("base64");
+  assert.deepEqual(JSON.parse(readFileSync(authfile, "utf8")), { auths: { [guarded.host]: { auth } } });
+});
+
+registryTest("a login that is given up in the middle of its questions ends with an error", async () => {
+  using terminal = new Terminal();
+  const before = terminal.stty("-g");
+  const outcome = outcomeOf(terminal.start(["login", guarded.host]));
+  await terminal.sees("Username: ");
+  terminal.type("user\r");
+  await terminal.sees("Password: ");
+  terminal.type("\u0003");
+  assert.equal((await outcome).status, 125);
+  await terminal.sees("the input ended before the answer");
+  assert.equal(terminal.stty("-g"), before);
 });
 
 registryTest("login tries the password before it keeps it, for the caller alone", async () => {

@@ -9,21 +9,29 @@ import { DEFAULT_DOMAIN } from "../../oci/reference.ts";
 import { writeOutput } from "../output.ts";
 import type { Invocation } from "../command.ts";
 import type { LoginValues } from "./login.ts";
+import { askCredentials } from "./ask-credentials.ts";
 import { openImageStore } from "./image-access.ts";
 
 const STDIN = 0;
 
+async function credentialsOf(
+  host: string,
+  values: LoginValues,
+): Promise<{ readonly username: string; readonly password: string }> {
+  const { username } = values;
+  const fromStdin = values["password-stdin"] === true;
+  const password = fromStdin ? readFileSync(STDIN, "utf8").replace(/\r?\n$/, "") : values.password;
+  if (username !== undefined && password !== undefined) return { username, password };
+  if (!fromStdin && process.stdin.isTTY) return askCredentials(host, { username, password });
+  throw new RuntimeError("INVALID_ARGUMENT", `Cannot log in to "${host}": user name or password is missing`, {
+    hint: "Give --username and --password-stdin.",
+  });
+}
+
 /** The credentials are tried before they are kept. */
 export async function execute({ values, operands }: Invocation<LoginValues>): Promise<number> {
   const host = operands[0] ?? DEFAULT_DOMAIN;
-  const { username } = values;
-  const password =
-    values["password-stdin"] === true ? readFileSync(STDIN, "utf8").replace(/\r?\n$/, "") : values.password;
-  if (username === undefined || password === undefined) {
-    throw new RuntimeError("INVALID_ARGUMENT", `Cannot log in to "${host}": user name or password is missing`, {
-      hint: "Give --username and --password-stdin.",
-    });
-  }
+  const { username, password } = await credentialsOf(host, values);
   const context = await openImageStore(
     values["tls-verify"] === undefined ? {} : { "tls-verify": values["tls-verify"] },
   );

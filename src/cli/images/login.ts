@@ -15,6 +15,7 @@ export type LoginValues = OptionValues<typeof options>;
 export const loginCommand: Command = {
   path: ["login"],
   summary: "keep credentials for a registry",
+  description: ["What is not given is asked for on the terminal."],
   operands: [{ name: "REGISTRY", help: "host[:port]; docker.io when absent", count: "optional" }],
   options,
   load: () => import("./login-main.ts"),
