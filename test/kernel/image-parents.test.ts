@@ -4,9 +4,10 @@
  */
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before } from "node:test";
+import { readAttribute } from "../../src/sys/extended-attributes.ts";
 import { writeImageArchive } from "../support/image-archive.ts";
 import { kernelTest } from "../support/kernel-test.ts";
 import { pycri } from "../support/run.ts";
@@ -62,6 +63,16 @@ kernelTest("a directory that a layer does not list keeps owner, mode and time", 
   assert.equal(await stat("%n %u:%g %a %Y", below), expected.map((line) => `${line} ${TIME}\n`).join(""));
   // Mount points have just been made in the root.
   assert.equal(await stat("%n %u:%g %a", ["/"]), "/ 3:4 751\n");
+});
+
+kernelTest("and its extended attributes", () => {
+  const layers = join(home, ".local/share/pycri/layers");
+  const notes = readdirSync(layers).flatMap((name) => {
+    const directory = join(layers, name, "diff/srv");
+    const value = existsSync(directory) ? readAttribute(directory, "user.note") : null;
+    return value === null ? [] : [Buffer.from(value).toString()];
+  });
+  assert.deepEqual(notes, ["text", "text", "text"]);
 });
 
 kernelTest("what a whiteout, a file or an opaque directory hides is not kept", async () => {

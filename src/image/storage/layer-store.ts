@@ -193,10 +193,10 @@ async function inheritFrom(
     lower: lower.map(({ diff }) => diff),
     implied,
   });
-  return inherited.flatMap(({ path, layer }) => {
-    const name = textOfBytes(`/${path}`);
-    return lower[layer]?.record.recordedOwners.find((owner) => owner.path === name) ?? [];
-  });
+  const owners = lower.map(
+    ({ record }) => new Map<string, RecordedOwner>(record.recordedOwners.map((owner) => [owner.path, owner])),
+  );
+  return inherited.flatMap(({ path, layer }) => owners[layer]?.get(textOfBytes(`/${path}`)) ?? []);
 }
 
 async function existing(path: string): Promise<readonly string[]> {
