@@ -143,8 +143,7 @@ function mergeConstants({ calls, ranges }: ArchitectureRules): WitTypes.NumberRa
   for (const { number, clauses, otherwise } of calls) {
     if (clauses.length > 0) continue;
     if (range !== undefined && range.first < number) fill(number);
-    if (latest !== undefined && latest.last + 1 === number && latest.action === otherwise) latest.last = number;
-    else merged.push((latest = { first: number, last: number, action: otherwise }));
+    add(number, number, otherwise);
     position = number + 1;
   }
   fill(Number.POSITIVE_INFINITY);

@@ -17,7 +17,7 @@ export function codeCachePath(bundle: string): string {
   return `${bundle}.${process.version}-${process.arch}-${statSync(process.execPath).size}.cache`;
 }
 
-/** Compiles a bundle, without a cache: what `runBundle` has run can be cached. */
+/** Compiles a bundle. After `runBundle` its code can be cached. */
 export function compileBundle(file: string, cachedData?: Buffer): Script {
   return new Script(readFileSync(file, "utf8"), {
     filename: file,

@@ -68,38 +68,29 @@ class GzipDecoder implements StreamDecoder {
   readonly #fields: DataView = new DataView(this.#stream.bytes.buffer);
   readonly #input: FixedMemory;
   readonly #output: FixedMemory;
-  #complete = false;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+  complete = false;
 
   constructor(zlib: Zlib, inputBytes: number, outputBytes: number) {
     this.#zlib = zlib;
     this.#input = fixedMemory(inputBytes);
     this.#output = fixedMemory(outputBytes);
+    this.input = this.#input.bytes;
+    this.output = this.#output.bytes;
     const status = zlib.inflateInit2(this.#stream.address, GZIP_WINDOW_BITS, zlib.zlibVersion(), Z_STREAM.bytes);
     if (status !== Z_OK) throw new Error(`inflateInit2 failed with ${status}`);
   }
 
-  get input(): Uint8Array {
-    return this.#input.bytes;
-  }
-
-  get output(): Uint8Array {
-    return this.#output.bytes;
-  }
-
-  get complete(): boolean {
-    return this.#complete;
-  }
-
   decode(start: number, end: number): DecodedPart {
-    const { bytes } = this.#input;
-    if (this.#complete && start < end) {
+    if (this.complete && start < end) {
       // Zeros pad what was written to a tape; anything else is the next member (RFC 1952, 2.2).
-      if (bytes[start] === 0) return { consumed: end - start, produced: 0 };
+      if (this.input[start] === 0) return { consumed: end - start, produced: 0 };
       this.#zlib.inflateReset(this.#stream.address);
-      this.#complete = false;
+      this.complete = false;
     }
     const fields = this.#fields;
-    const size = this.#output.bytes.byteLength;
+    const size = this.output.byteLength;
     fields.setBigUint64(Z_STREAM.nextIn, this.#input.address + BigInt(start), LITTLE_ENDIAN);
     fields.setUint32(Z_STREAM.availableIn, end - start, LITTLE_ENDIAN);
     fields.setBigUint64(Z_STREAM.nextOut, this.#output.address, LITTLE_ENDIAN);
@@ -107,7 +98,7 @@ class GzipDecoder implements StreamDecoder {
     const status = this.#zlib.inflate(this.#stream.address, Z_NO_FLUSH);
     // Z_BUF_ERROR: nothing could be done for want of input, which is no fault.
     if (status !== Z_OK && status !== Z_STREAM_END && status !== Z_BUF_ERROR) throw new Error(faultOf(status));
-    this.#complete = status === Z_STREAM_END;
+    this.complete = status === Z_STREAM_END;
     return {
       consumed: end - start - fields.getUint32(Z_STREAM.availableIn, LITTLE_ENDIAN),
       produced: size - fields.getUint32(Z_STREAM.availableOut, LITTLE_ENDIAN),
@@ -165,38 +156,30 @@ class ZstdDecoder implements StreamDecoder {
   readonly #output: FixedMemory;
   readonly #inputBuffer: FixedMemory = fixedMemory(ZSTD_BUFFER.bytes);
   readonly #outputBuffer: FixedMemory = fixedMemory(ZSTD_BUFFER.bytes);
-  #complete = false;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+  complete = false;
 
   constructor(zstd: Zstd, inputBytes: number, outputBytes: number, windowLog: number) {
     this.#zstd = zstd;
     this.#input = fixedMemory(inputBytes);
     this.#output = fixedMemory(outputBytes);
+    this.input = this.#input.bytes;
+    this.output = this.#output.bytes;
     this.#context = zstd.ZSTD_createDCtx();
     if (!this.#context) throw new Error("ZSTD_createDCtx failed");
     this.#check(zstd.ZSTD_DCtx_setParameter(this.#context, ZSTD_D_WINDOW_LOG_MAX, windowLog));
   }
 
-  get input(): Uint8Array {
-    return this.#input.bytes;
-  }
-
-  get output(): Uint8Array {
-    return this.#output.bytes;
-  }
-
-  get complete(): boolean {
-    return this.#complete;
-  }
-
   decode(start: number, end: number): DecodedPart {
-    const size = this.#output.bytes.byteLength;
+    const size = this.output.byteLength;
     const input = fill(this.#inputBuffer, this.#input.address, end, start);
     const output = fill(this.#outputBuffer, this.#output.address, size, 0);
     const { address: inputAddress } = this.#inputBuffer;
     const { address: outputAddress } = this.#outputBuffer;
     const hint = this.#check(this.#zstd.ZSTD_decompressStream(this.#context, outputAddress, inputAddress));
     // 0: a frame has been decoded and written to its end.
-    this.#complete = hint === 0;
+    this.complete = hint === 0;
     return {
       consumed: Number(input.getBigUint64(ZSTD_BUFFER.position, LITTLE_ENDIAN)) - start,
       produced: Number(output.getBigUint64(ZSTD_BUFFER.position, LITTLE_ENDIAN)),

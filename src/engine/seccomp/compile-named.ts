@@ -35,8 +35,16 @@ export function architectureOfCall(auditArchitecture: number, number: number): A
   return candidates.find(({ name }) => (name === "x32") === number >= X32_SYSCALL_BIT) ?? candidates[0];
 }
 
+/** Every name of a call, or undefined for a number that no call has. */
+export function namesOfCall(auditArchitecture: number, number: number): string | undefined {
+  const architecture = architectureOfCall(auditArchitecture, number);
+  return architecture === undefined ? undefined : syscallTable(architecture.name).names.get(number)?.join("/");
+}
+
+export function architectureText(auditArchitecture: number, number = 0): string {
+  return architectureOfCall(auditArchitecture, number)?.name ?? `0x${auditArchitecture.toString(16)}`;
+}
+
 function callName({ architecture, number }: CallCost): string {
-  const found = architectureOfCall(architecture, number);
-  if (found === undefined) return `${number} of 0x${architecture.toString(16)}`;
-  return `${syscallTable(found.name).names.get(number)?.join("/") ?? number} of ${found.name}`;
+  return `${namesOfCall(architecture, number) ?? number} of ${architectureText(architecture, number)}`;
 }

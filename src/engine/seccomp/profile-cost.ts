@@ -1,9 +1,8 @@
 /** What a profile's program costs: the use case behind `pycri seccomp compile --format cost`. */
 import type { ProfileWarning } from "../../profile/profile.ts";
-import { syscallTable } from "../../profile/syscall-tables.ts";
 import { analyseProgram } from "../../seccomp/compile.ts";
 import { type CostModel, costModel, formatCostModel } from "../../seccomp/cost-model.ts";
-import { architectureOfCall, compileNamed } from "./compile-named.ts";
+import { architectureText, compileNamed, namesOfCall } from "./compile-named.ts";
 import { type CompileProfileOptions, compileOptions } from "./compile-profile.ts";
 import { type FilterSource, loadFilter } from "./load-filter.ts";
 
@@ -24,12 +23,5 @@ export function profileCost(source: FilterSource, options: CompileProfileOptions
 
 /** The model as a table, calls by their names. One line each, without a newline at the end. */
 export function formatProfileCost(cost: ProfileCost): readonly string[] {
-  return formatCostModel(cost, {
-    architecture: (auditArchitecture) =>
-      architectureOfCall(auditArchitecture, 0)?.name ?? `0x${auditArchitecture.toString(16)}`,
-    call: (auditArchitecture, number) => {
-      const architecture = architectureOfCall(auditArchitecture, number);
-      return architecture === undefined ? undefined : syscallTable(architecture.name).names.get(number)?.join("/");
-    },
-  });
+  return formatCostModel(cost, { architecture: architectureText, call: namesOfCall });
 }
